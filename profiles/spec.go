@@ -1,0 +1,225 @@
+package profiles
+
+import (
+	"syscall"
+	"time"
+
+	"github.com/seed-04209a44/peerd/descriptor"
+	"github.com/seed-04209a44/peerd/lifecycle"
+)
+
+// Plan is a resolved, validated, ordered, immutable set of Specs with the
+// settings of the peer that runs them.
+type Plan struct {
+	Hash       string // of the whole normalised plan
+	Peer       PeerSettings
+	Groups     map[string]Group // by application/name
+	Specs      []*Spec          // in start order; replicas expanded
+	Warnings   []string         // oddities of descriptors, each naming its file
+	Files      []string         // every file read: what a watcher must watch
+	Connector  *ConnectorSettings
+	Controller *ControllerSettings
+}
+
+// PeerSettings are the `peer` section with its defaults filled in.
+type PeerSettings struct {
+	Name       string
+	StateDir   string
+	RuntimeDir string
+	Socket     string
+	Listen     string
+	LogLevel   string
+	OnPeerExit string // "stop" | "keep"
+	Access     []AccessRule
+}
+
+// AccessRule grants a role to callers of the control socket.
+type AccessRule struct {
+	UID  *uint32
+	GID  *uint32 // of `group`, resolved
+	Role string  // viewer | operator | admin
+}
+
+// ConnectorSettings are the `connector` section (used by the exchange).
+type ConnectorSettings struct {
+	TargetID  string
+	Endpoints []string
+	TLS       TLSFiles
+}
+
+// ControllerSettings are the `controller` section.
+type ControllerSettings struct {
+	Identifier string
+	Listen     string
+	TLS        TLSFiles
+	Cluster    *ClusterSettings
+}
+
+// ClusterSettings are the `controller.cluster` section.
+type ClusterSettings struct {
+	Name, Listen string
+	Routes       []string
+	StoreDir     string
+	URL          string
+}
+
+// TLSFiles name PEM files.
+type TLSFiles struct{ CA, Cert, Key string }
+
+// Group is a supervision group.
+type Group struct {
+	Strategy  string // oneForOne | oneForAll | restForOne
+	Intensity int
+	Period    time.Duration
+	OnFailure string // none | stopPeer
+}
+
+// Spec is one resolved instance to run: everything about it, no reference to
+// YAML. Specs are immutable; two equal Specs have equal Hash.
+type Spec struct {
+	Application Application
+	Component   string // key in `components`
+	Instance    int    // 1…replicas
+	Replicas    int
+	Name        string // component, or component#instance when Replicas > 1
+	Address     string // orders__1_0__ticker
+	Hash        string // of everything that needs a restart when it changes
+	LiveHash    string // of everything that can change live
+
+	Descriptor  *descriptor.Descriptor // nil: none
+	Path        string                 // executable, absolute
+	Args        []string               // argv without the executable
+	CCP         bool
+	CCPMin      string // version range the descriptor announces ("1.0"); "" without
+	CCPMax      string
+	LaunchMode  string // separateProcess | manual | inMemory | none
+	Enabled     bool
+	Group       string
+	RunOn       string // any | primary
+	DependsOn   []Dependency
+	LaunchOrder int
+
+	Arguments        map[string]string // runtime arguments after defaults and type check
+	Config           map[string]any    // delivered as COMPONENT_CONFIGURATION
+	Env              []string          // K=V: what is added to the allow-list, env files included
+	Secrets          map[string]string // name → file; read at each launch, shown nowhere
+	WorkingDirectory string
+	User, OSGroup    string
+	Loggers          map[string]string
+	LaunchTimeout    time.Duration
+	StopWait         time.Duration
+	StopSignal       syscall.Signal
+	Restart          lifecycle.RestartPolicy
+	Ready            Ready
+	Health           *Health
+	Resources        Resources
+	Sandbox          Sandbox
+	Checksum         string
+	Logs             Logs
+	Schedule         string
+	OneShot          bool
+	Hooks            Hooks
+	Watch            []string
+}
+
+// Application owns the components of one file.
+type Application struct {
+	GUID    string
+	Version string
+}
+
+// Dependency is one edge of the start order.
+type Dependency struct {
+	On        string // component in the same application, or app/component
+	Condition string // started | healthy | completed
+	Soft      bool
+}
+
+// Check is one probe; at most one field is set.
+type Check struct {
+	Exec []string
+	HTTP string
+	TCP  string
+	GRPC string
+}
+
+// Ready says when a plain process counts as started; at most one is set.
+type Ready struct {
+	Check
+	FD           int // 0: none
+	Notify       bool
+	LogLine      string // regular expression
+	StartSeconds time.Duration
+}
+
+// Health is the recurring check of a running instance.
+type Health struct {
+	Check
+	CCP         bool
+	Interval    time.Duration
+	Timeout     time.Duration
+	Failures    int
+	StartPeriod time.Duration
+	OnFailure   string // restart | none
+}
+
+// Resources bound an instance; zero is unlimited.
+type Resources struct {
+	Memory           int64
+	CPU              float64
+	Pids             int
+	NoFile           uint64
+	Nice             int
+	OOMScoreAdj      *int
+	MaxMemoryRestart int64
+}
+
+// Sandbox restricts an instance.
+type Sandbox struct {
+	NoNewPrivileges     bool
+	ReadOnly, ReadWrite []string
+	Capabilities        *[]string
+}
+
+// Logs bound the captured output.
+type Logs struct {
+	MaxSize  int64
+	MaxFiles int
+	MaxLine  int
+}
+
+// Hooks are argv lists run around start and stop, inside their budgets.
+type Hooks struct{ PreStart, PostStart, PreStop, PostStop []string }
+
+// LoadOptions are what Load needs from outside the files.
+type LoadOptions struct {
+	Env      func(string) (string, bool) // for ${NAME}; default os.LookupEnv
+	Hostname string
+	UID      int // decides default folders
+}
+
+// Load reads a profile file or folder and resolves it into a Plan. Every fault
+// is reported at once as an Errors with file:line:column.
+func Load(path string, o LoadOptions) (*Plan, error) { panic("seam") }
+
+// ChangeKind says what to do with one instance.
+type ChangeKind uint8
+
+// The kinds of change.
+const (
+	ChangeStart   ChangeKind = iota // new
+	ChangeStop                      // gone: stopped by Old's rules
+	ChangeRestart                   // stopped by Old's, started by New's
+	ChangeUpdate                    // live, no restart
+)
+
+// Change is one step from one plan to another.
+type Change struct {
+	Kind     ChangeKind
+	Old, New *Spec
+	Fields   []string // profile keys that differ
+}
+
+// Diff compares two plans (old may be nil) and returns the changes in the
+// order to carry them out; identical plans give none.
+func Diff(old, new *Plan) []Change { panic("seam") }
