@@ -312,11 +312,6 @@ func cgroupPids(dir string) []int {
 	return pids
 }
 
-func exists(path string) bool {
-	_, err := os.Stat(path)
-	return err == nil
-}
-
 // writeFile writes into an existing kernel file in one write; it never creates.
 func writeFile(path, text string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY, 0)

@@ -3,7 +3,6 @@ package process
 import (
 	"crypto/rand"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"os"
 	"sync"
@@ -71,9 +70,6 @@ func open(h hierarchies, held containment) (*Door, error) {
 // "process group and subreaper". In the last case the environment of every
 // process gets one addition, PEERD_INSTANCE, by which its tree is recognised.
 func (d *Door) Containment() string { return string(d.held) }
-
-// ErrClosed is returned by a Door that was closed.
-var ErrClosed = errors.New("the door to processes is closed")
 
 // Close waits for the reaper to end; running children stay untouched. Their
 // Exited and Empty stay open.

@@ -118,21 +118,3 @@ func exitOfStranger(pidfd int) (Exit, bool) {
 func hungUp(pidfd int) bool {
 	return unix.PidfdSendSignal(pidfd, 0, nil, 0) == unix.ESRCH
 }
-
-func unknownExit(reason string) Exit {
-	return Exit{Code: -1, Reason: reason, At: time.Now()}
-}
-
-func exitOf(status unix.WaitStatus) Exit {
-	if status.Signaled() {
-		return Exit{Code: -1, Signal: signalName(status.Signal()), At: time.Now()}
-	}
-	return Exit{Code: status.ExitStatus(), At: time.Now()}
-}
-
-func signalName(sig unix.Signal) string {
-	if name := unix.SignalName(sig); name != "" {
-		return name
-	}
-	return fmt.Sprintf("SIG%d", int(sig))
-}

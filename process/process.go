@@ -7,9 +7,13 @@ import (
 	"time"
 )
 
-// ErrGone says that the process of an [Identity] does not exist any more: its
-// pid is free or belongs to a stranger.
-var ErrGone = errors.New("process is gone")
+var (
+	// ErrGone says that the process of an [Identity] does not exist any more:
+	// its pid is free or belongs to a stranger.
+	ErrGone = errors.New("process is gone")
+	// ErrClosed is returned by a [Door] that was closed.
+	ErrClosed = errors.New("the door to processes is closed")
+)
 
 // killAgain is how often Kill repeats itself while a tree is not yet empty.
 const killAgain = 100 * time.Millisecond

@@ -3,8 +3,6 @@ package process
 import (
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"syscall"
 
@@ -97,7 +95,7 @@ func (d *Door) attributes(s Spec, g group, token string) (*syscall.ProcAttr, fun
 	attr := &syscall.ProcAttr{
 		Dir:   s.Dir,
 		Env:   s.Env,
-		Files: d.files(s),
+		Files: files(s, d.null),
 		Sys:   &syscall.SysProcAttr{Setsid: true, Credential: credential.attribute()},
 	}
 	if d.held == session {
@@ -113,45 +111,4 @@ func (d *Door) attributes(s Spec, g group, token string) (*syscall.ProcAttr, fun
 		release = func() { unix.Close(fd) }
 	}
 	return attr, release, nil
-}
-
-// files are the child's fds 0, 1, 2 and the extra ones.
-func (d *Door) files(s Spec) []uintptr {
-	orNull := func(f *os.File) uintptr {
-		if f == nil {
-			return d.null.Fd()
-		}
-		return f.Fd()
-	}
-	files := []uintptr{d.null.Fd(), orNull(s.Stdout), orNull(s.Stderr)}
-	for _, f := range s.Extra {
-		files = append(files, f.Fd())
-	}
-	return files
-}
-
-// explain tells a missing folder or interpreter from a missing executable,
-// which the kernel does not.
-func explain(s Spec, err error) error {
-	if !errors.Is(err, syscall.ENOENT) {
-		return err
-	}
-	if s.Dir != "" && !exists(s.Dir) {
-		return fmt.Errorf("working directory %q: %w", s.Dir, err)
-	}
-	if exists(filepath.Join(s.Dir, s.Path)) || exists(s.Path) {
-		return fmt.Errorf("its interpreter or dynamic linker: %w", err)
-	}
-	return err
-}
-
-// abandon ends a child that cannot be followed.
-func abandon(pid int) {
-	_ = unix.Kill(pid, unix.SIGKILL)
-	var status unix.WaitStatus
-	for {
-		if _, err := unix.Wait4(pid, &status, 0, nil); err != unix.EINTR {
-			return
-		}
-	}
 }
