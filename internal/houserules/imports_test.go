@@ -94,10 +94,20 @@ func TestImportsGoDown(t *testing.T) {
 	})
 }
 
+// TestInternalIsForTests: what lies in internal/ has no floor, so nothing that
+// is shipped may stand on it.
+func TestInternalIsForTests(t *testing.T) {
+	eachImport(t, func(from, here, imported string) {
+		if here != "" && within(imported, module+"/internal") {
+			t.Errorf("%s imports %s: internal/ helps tests only; give the code a room", from, imported)
+		}
+	})
+}
+
 func TestConfinedLibraries(t *testing.T) {
 	eachImport(t, func(from, here, imported string) {
 		for _, c := range confined {
-			if within(imported, c.library) && !slices.Contains(c.rooms, here) {
+			if here != "" && within(imported, c.library) && !slices.Contains(c.rooms, here) {
 				t.Errorf("%s imports %s, which only %v may: %s", from, imported, c.rooms, c.why)
 			}
 		}

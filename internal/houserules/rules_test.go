@@ -6,7 +6,7 @@ const module = "github.com/seed-04209a44/peerd"
 // floors below its own; a package belongs to the room with the longest name
 // that is a prefix of its path.
 var floors = map[string]int{
-	"cmd/peerd": 5, "cmd/ccpc": 5, "samples": 5,
+	"cmd/peerd": 5, "cmd/ccpc": 5, "cmd/internal": 5, "samples": 5,
 
 	"peer": 4, "component": 4, "api": 4,
 
@@ -20,7 +20,9 @@ var floors = map[string]int{
 
 // neighbours are the imports allowed on one floor, each with its reason.
 var neighbours = map[[2]string]string{
-	{"profiles", "descriptor"}: "a profile names descriptors, and resolving it reads them",
+	{"profiles", "descriptor"}:    "a profile names descriptors, and resolving it reads them",
+	{"cmd/peerd", "cmd/internal"}: "what both programs share",
+	{"cmd/ccpc", "cmd/internal"}:  "what both programs share",
 }
 
 // confined says which libraries only some rooms may import, and why.
@@ -35,19 +37,23 @@ var confined = []struct {
 		"its policies (kill, logging, reading of stdout) are not ours, see docs/adr/0002",
 	},
 	{
-		"gopkg.in/yaml.v3", []string{"profiles", "cmd/ccpc"},
+		"gopkg.in/yaml.v3",
+		[]string{"profiles", "cmd/ccpc"},
 		"beyond the profile everything is typed; ccpc prints YAML",
 	},
 	{
-		"go.yaml.in/yaml/v4", []string{"profiles", "cmd/ccpc"},
+		"go.yaml.in/yaml/v4",
+		[]string{"profiles", "cmd/ccpc"},
 		"beyond the profile everything is typed; ccpc prints YAML",
 	},
 	{
-		"go.etcd.io/bbolt", []string{"journal"},
+		"go.etcd.io/bbolt",
+		[]string{"journal"},
 		"one room knows how durable things are stored, see docs/adr/0004",
 	},
 	{
-		"github.com/urfave/cli/v2", []string{"cmd/peerd", "cmd/ccpc", "samples"},
+		"github.com/urfave/cli/v2",
+		[]string{"cmd/peerd", "cmd/ccpc", "cmd/internal", "samples"},
 		"a command line is the edge of the house",
 	},
 	{
