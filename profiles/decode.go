@@ -181,7 +181,7 @@ func (d *decoder) oneOf(n *yaml.Node, path, value string, allowed []string) {
 			return
 		}
 	}
-	d.fail(n, path, "%q is not allowed; %s is expected", clip(value), strings.Join(allowed, " or "))
+	d.fail(n, path, "%q is not allowed; %s is expected", clip(value), alternatives(allowed))
 }
 
 func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
@@ -282,6 +282,15 @@ func (d *decoder) free(n *yaml.Node, path string) any {
 		return nil
 	}
 	return value
+}
+
+// alternatives writes a choice: "a, b or c".
+func alternatives(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 func keysOf(fields map[string]field) []string {
