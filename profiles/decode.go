@@ -27,22 +27,22 @@ type decoder struct {
 // written.
 func (d *decoder) at(path string) place {
 	for {
-		if p, ok := d.places[path]; ok {
+		if p, ok := d.places[path]; ok || path == "" {
 			return p
 		}
-		cut := strings.LastIndexAny(path, ".[")
-		if cut < 0 {
-			return d.places[""]
-		}
-		path = path[:cut]
+		path = parentOf(path)
 	}
 }
 
 // has reports whether the field was written.
 func (d *decoder) has(path string) bool { _, ok := d.places[path]; return ok }
 
-// complain reports a fault of a field.
+// complain reports what a decoded field means wrongly, unless the field could
+// not even be decoded.
 func (d *decoder) complain(path, format string, args ...any) {
+	if d.faulty(path) {
+		return
+	}
 	d.failAt(d.at(path), path, format, args...)
 }
 
@@ -75,7 +75,9 @@ func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value) {
 			d.list(n, path, v)
 		}
 	case reflect.Interface:
-		v.Set(reflect.ValueOf(d.free(n, path)))
+		if value := d.free(n, path); value != nil {
+			v.Set(reflect.ValueOf(value))
+		}
 	default:
 		d.basic(n, path, v)
 	}

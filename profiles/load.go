@@ -199,10 +199,16 @@ type component struct {
 	path  string // components.name
 	place place
 	cfg   *ComponentConfig
-	ok    bool // decoded without a fault: worth resolving
+	ok    bool // decoded without a fault
 }
 
-func (c *component) field(name string) string { return join(c.path, name) }
+// field is the path of one of the component's keys; of itself for "".
+func (c *component) field(name string) string {
+	if name == "" {
+		return c.path
+	}
+	return join(c.path, name)
+}
 
 func (c *component) complain(name, format string, args ...any) {
 	c.doc.complain(c.field(name), format, args...)
@@ -230,7 +236,7 @@ func (l *loader) read(path string) ([]byte, error) {
 
 // document decodes one file and adds it to the others.
 func (l *loader) document(file string, data []byte) {
-	s := &source{file: file, env: l.opts.Env, expanded: map[*yaml.Node]bool{}}
+	s := newSource(file, l.opts.Env)
 	doc := &document{decoder: &decoder{source: s, places: map[string]place{}}, dir: filepath.Dir(l.abs(file))}
 	l.documents = append(l.documents, doc)
 	root := s.parse(data)

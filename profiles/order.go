@@ -186,7 +186,8 @@ func reportCycle(graph []*node) {
 	}
 	for _, n := range walk {
 		if n.c != nil {
-			n.c.complain("dependsOn", "the dependencies form a cycle: %s", strings.Join(names, " → "))
+			path := n.c.field("dependsOn")
+			n.c.doc.failAt(n.c.doc.at(path), path, "the dependencies form a cycle: %s", strings.Join(names, " → "))
 			return
 		}
 	}

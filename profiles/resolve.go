@@ -76,9 +76,6 @@ func (l *loader) resolve() *Plan {
 	order := l.order(all)
 	instances := 0
 	for _, c := range order {
-		if !c.ok {
-			continue
-		}
 		if instances += c.cfg.Replicas; instances > maxInstances {
 			c.complain("replicas", "the plan has more than %d instances", maxInstances)
 			break

@@ -50,11 +50,11 @@ func (l *loader) readDescriptor(path, shown string) loadedDescriptor {
 	return loadedDescriptor{d: d, err: err}
 }
 
-// specs resolves one component into its instances.
+// specs resolves one component into its instances; with a fault, into none.
 func (l *loader) specs(c *component, p *Plan) []*Spec {
 	before := len(c.doc.errs)
 	s := l.spec(c, p)
-	if s == nil || len(c.doc.errs) > before {
+	if s == nil || !c.ok || len(c.doc.errs) > before {
 		return nil
 	}
 	return s.instances(c.cfg.Replicas)
