@@ -147,7 +147,10 @@ func TestProgramIsLookedUpInPath(t *testing.T) {
 	}
 	o := options()
 	o.Env = func(name string) (string, bool) {
-		return dir + "/none:" + dir + "/one:" + dir + "/two", name == "PATH"
+		if name != "PATH" {
+			return "", false
+		}
+		return dir + "/none:" + dir + "/one:" + dir + "/two", true
 	}
 	plan, err := profiles.Load(profile, o)
 	if err != nil {
