@@ -2,6 +2,8 @@ package process
 
 import (
 	"bufio"
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -291,25 +293,28 @@ func removeCgroup(dir string) {
 	_ = syscall.Rmdir(dir)
 }
 
-// cgroupPids lists the processes of dir and of every cgroup below it.
-func cgroupPids(dir string) []int {
+// cgroupPids lists the processes of dir and of every cgroup below it; a removed
+// cgroup has none.
+func cgroupPids(dir string) ([]int, error) {
 	text, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
 	if err != nil {
-		return nil
+		return nil, ignoreGone(err)
 	}
 	var pids []int
-	for word := range strings.FieldsSeq(string(text)) {
-		if pid := int(atoi([]byte(word))); pid > 0 {
+	for word := range bytes.FieldsSeq(text) {
+		if pid := int(atoi(word)); pid > 0 {
 			pids = append(pids, pid)
 		}
 	}
-	entries, _ := os.ReadDir(dir)
+	entries, err := os.ReadDir(dir)
+	errs := []error{ignoreGone(err)}
 	for _, entry := range entries {
 		if entry.IsDir() {
-			pids = append(pids, cgroupPids(filepath.Join(dir, entry.Name()))...)
+			below, err := cgroupPids(filepath.Join(dir, entry.Name()))
+			pids, errs = append(pids, below...), append(errs, err)
 		}
 	}
-	return pids
+	return pids, errors.Join(errs...)
 }
 
 // writeFile writes into an existing kernel file in one write; it never creates.

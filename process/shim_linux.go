@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"strconv"
@@ -177,7 +178,7 @@ func carryOut(file *os.File, keep int) error {
 		return failed{"cannot read the order", err}
 	}
 	// The report's fd is closed by a successful exec: that is its message.
-	if err := unix.CloseRange(uint(keep), ^uint(0)>>32, unix.CLOSE_RANGE_CLOEXEC); err != nil && err != unix.ENOSYS {
+	if err := unix.CloseRange(uint(keep), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil && err != unix.ENOSYS && err != unix.EINVAL {
 		return failed{"close inherited files", err}
 	}
 	unix.CloseOnExec(keep)

@@ -1,0 +1,109 @@
+package process
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// helpers are what the test binary does when it is spawned as a child.
+var helpers = map[string]func(string){
+	"exit":   func(code string) { os.Exit(number(code)) },
+	"signal": func(sig string) { _ = syscall.Kill(os.Getpid(), syscall.Signal(number(sig))); block("") },
+	"block":  block,
+	"report": report,
+	"eat":    eat,
+	"orphan": func(count string) {
+		for range number(count) {
+			spawnHelper("fork", false)
+		}
+		time.Sleep(time.Hour)
+	},
+	"fork":   func(string) { spawnHelper("exit 3", true) },
+	"escape": func(file string) { spawnHelper("fork2 "+file, true); time.Sleep(time.Hour) },
+	"fork2":  func(file string) { spawnHelper("stay "+file, true) },
+	"stay": func(file string) {
+		_ = os.WriteFile(file, []byte(strconv.Itoa(os.Getpid())), 0o600)
+		time.Sleep(time.Hour)
+	},
+	"keeper": keeper,
+}
+
+func number(s string) int {
+	n, err := strconv.Atoi(s)
+	if err != nil {
+		panic(err)
+	}
+	return n
+}
+
+func block(string) { time.Sleep(time.Hour) }
+
+// spawnHelper forks a child in its own session, without waiting for it.
+func spawnHelper(role string, setsid bool) {
+	exe, _ := os.Executable()
+	env := slices.DeleteFunc(os.Environ(), func(e string) bool { return strings.HasPrefix(e, "HELPER=") })
+	_, err := syscall.ForkExec(exe, []string{"helper"}, &syscall.ProcAttr{
+		Env:   append(env, "HELPER="+role),
+		Files: []uintptr{0, 1, 2},
+		Sys:   &syscall.SysProcAttr{Setsid: setsid},
+	})
+	if err != nil {
+		panic(err)
+	}
+}
+
+// report prints what this process can see of itself.
+func report(string) {
+	status, _ := os.ReadFile("/proc/self/status")
+	for line := range strings.Lines(string(status)) {
+		name, value, _ := strings.Cut(line, ":")
+		fmt.Printf("%s=%s\n", name, strings.Join(strings.Fields(value), " "))
+	}
+	limits, _ := os.ReadFile("/proc/self/limits")
+	for line := range strings.Lines(string(limits)) {
+		if rest, ok := strings.CutPrefix(line, "Max open files"); ok {
+			fmt.Printf("nofile=%s\n", strings.Join(strings.Fields(rest), " "))
+		}
+	}
+	score, _ := os.ReadFile("/proc/self/oom_score_adj")
+	fmt.Printf("oom=%s\n", strings.TrimSpace(string(score)))
+	self, _ := os.ReadFile("/proc/self/stat")
+	fields := strings.Fields(string(self[strings.LastIndexByte(string(self), ')')+2:]))
+	fmt.Printf("nice=%s\nsession=%s\ntty=%s\n", fields[16], fields[3], fields[4])
+	dir, _ := os.Getwd()
+	fmt.Printf("dir=%s\n", dir)
+}
+
+// eat uses memory until it is killed or the megabytes are reached.
+func eat(megabytes string) {
+	var eaten [][]byte
+	for range number(megabytes) {
+		piece := make([]byte, 1<<20)
+		for i := 0; i < len(piece); i += 4096 {
+			piece[i] = 1
+		}
+		eaten = append(eaten, piece)
+	}
+	fmt.Println(len(eaten))
+}
+
+// keeper starts one child that exits with 37 once told to, tells its identity,
+// and stays.
+func keeper(dir string) {
+	d, err := Open()
+	if err != nil {
+		panic(err)
+	}
+	p, err := d.Start(shell("until [ -e " + filepath.Join(dir, "go") + " ]; do sleep 0.01; done; exit 37"))
+	if err != nil {
+		panic(err)
+	}
+	writeIdentity(filepath.Join(dir, "identity"), p.Identity())
+	time.Sleep(time.Hour)
+}
