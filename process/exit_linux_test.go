@@ -100,7 +100,7 @@ func TestThousandSpawnsLeakNothing(t *testing.T) {
 	spawn(10)
 	before := openFiles(t)
 	spawn(1000)
-	eventually(t, "as many files open as before", func() bool { return openFiles(t) == before })
+	eventually(t, "no more files open than before", func() bool { return openFiles(t) <= before })
 	eventually(t, "no zombies", func() bool { return len(zombies()) == 0 })
 	if left, _ := filepath.Glob(d.hierarchies.unified + "/leak-*"); len(left) > 0 {
 		t.Errorf("cgroups left: %v", left)

@@ -83,14 +83,28 @@ func newFailure(err error) failure {
 	return f
 }
 
-func (f failure) error() error {
-	switch {
-	case f.Errno == 0:
-		return errors.New(f.Text)
-	case f.Step == "":
-		return f.Errno
+// error is what the shim's error was, across the process boundary.
+func (f failure) error(s Spec) error {
+	err := error(reported{f.Text, f.Errno})
+	if f.Step == "" {
+		return explain(s, err)
 	}
-	return fmt.Errorf("%s: %w", f.Step, f.Errno)
+	return failed{f.Step, err}
+}
+
+// reported is a text that errors.Is can still tell by its errno.
+type reported struct {
+	text  string
+	errno syscall.Errno
+}
+
+func (r reported) Error() string { return r.text }
+
+func (r reported) Unwrap() error {
+	if r.errno == 0 {
+		return nil
+	}
+	return r.errno
 }
 
 // needsShim says whether fork and exec alone cannot do it.
@@ -140,7 +154,7 @@ func spawnThroughShim(s Spec, g group, attr *syscall.ProcAttr) (int, error) {
 		return 0, fmt.Errorf("cannot read the answer of the shim: %w", err)
 	}
 	abandon(pid)
-	return 0, explain(s, f.error())
+	return 0, f.error(s)
 }
 
 func newOrder(s Spec, g group, attr *syscall.ProcAttr) (*os.File, error) {

@@ -140,7 +140,7 @@ func TestForkBombUnderLimit(t *testing.T) {
 // What cannot be killed is told by the deadline; here the deadline has passed.
 func TestKillTellsWhatIsLeft(t *testing.T) {
 	d := newDoor(t)
-	p := start(t, d, shell("sleep 1000"))
+	p := start(t, d, shell("exec sleep 1000"))
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	for _, m := range p.Kill(ctx) { // may be gone at once, or told
