@@ -7,6 +7,7 @@ import (
 	"math"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -36,6 +37,7 @@ type Door struct {
 // one. It never fails for want of a feature: Containment says what is had.
 func Open() (*Door, error) {
 	h := findHierarchies()
+	h.sweep(time.Now())
 	switch {
 	case h.unified != "":
 		return open(h, cgroupV2)

@@ -1,30 +1,25 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // helpers are what the test binary does when it is spawned as a child.
 var helpers = map[string]func(string){
-	"exit":   func(code string) { os.Exit(number(code)) },
-	"signal": func(sig string) { _ = syscall.Kill(os.Getpid(), syscall.Signal(number(sig))); block("") },
-	"block":  block,
 	"report": report,
 	"eat":    eat,
-	"orphan": func(count string) {
-		for range number(count) {
-			spawnHelper("fork", false)
-		}
-		time.Sleep(time.Hour)
-	},
-	"fork":   func(string) { spawnHelper("exit 3", true) },
 	"escape": func(file string) { spawnHelper("fork2 "+file, true); time.Sleep(time.Hour) },
 	"fork2":  func(file string) { spawnHelper("stay "+file, true) },
 	"stay": func(file string) {
@@ -32,6 +27,11 @@ var helpers = map[string]func(string){
 		time.Sleep(time.Hour)
 	},
 	"keeper": keeper,
+	"delegate": func(dir string) {
+		fmt.Println(delegate(prepare(dir), []string{"hugetlb"}))
+	},
+	"nofork": nofork,
+	"pid1":   pid1,
 }
 
 func number(s string) int {
@@ -41,8 +41,6 @@ func number(s string) int {
 	}
 	return n
 }
-
-func block(string) { time.Sleep(time.Hour) }
 
 // spawnHelper forks a child in its own session, without waiting for it.
 func spawnHelper(role string, setsid bool) {
@@ -106,4 +104,50 @@ func keeper(dir string) {
 	}
 	writeIdentity(filepath.Join(dir, "identity"), p.Identity())
 	time.Sleep(time.Hour)
+}
+
+// nofork starts a process where the user may have no more.
+func nofork(string) {
+	d, err := open(hierarchies{}, session)
+	if err != nil {
+		panic(err)
+	}
+	// The runtime itself cannot make threads under the limit: let it have some
+	// to spare first.
+	var parked sync.WaitGroup
+	meet := make(chan struct{})
+	for range 16 {
+		parked.Go(func() { runtime.LockOSThread(); <-meet; runtime.UnlockOSThread() })
+	}
+	time.Sleep(50 * time.Millisecond)
+	close(meet)
+	parked.Wait()
+	if err := unix.Setrlimit(unix.RLIMIT_NPROC, &unix.Rlimit{Cur: 1, Max: 1}); err != nil {
+		panic(err)
+	}
+	_, err = d.Start(shell("exit 0"))
+	fmt.Println(errors.Is(err, syscall.EAGAIN), err)
+}
+
+// pid1 is the first process of a pid namespace: every orphan there is its own.
+func pid1(string) {
+	d, err := Open()
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println("pid", os.Getpid())
+	p, err := d.Start(shell(strings.Repeat("(setsid sh -c 'exit 3' &) ; ", 1000) + "exit 7"))
+	if err != nil {
+		panic(err)
+	}
+	<-p.Empty()
+	fmt.Println("exit", p.Exit().Code)
+	p.Release()
+	for len(children()) > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	fmt.Println("no zombies")
+	if err := d.Close(); err != nil {
+		panic(err)
+	}
 }

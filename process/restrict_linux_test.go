@@ -5,9 +5,12 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 // selfReport runs the report helper under s's restrictions.
@@ -63,6 +66,33 @@ func TestOwnSessionAndCleanSignals(t *testing.T) {
 				"SigBlk": "0000000000000000", "SigIgn": "0000000000000000",
 			})
 		})
+	}
+}
+
+// A peer that ignores or blocks signals does not hand that on.
+func TestIgnoredSignalsAreNotInherited(t *testing.T) {
+	signal.Ignore(unix.SIGUSR2, unix.SIGHUP)
+	defer signal.Reset(unix.SIGUSR2, unix.SIGHUP)
+	seen := selfReport(t, newDoor(t), func(*Spec) {})
+	expect(t, seen, map[string]string{"SigIgn": "0000000000000000"})
+}
+
+// A peer protects itself from the OOM killer, not its children.
+func TestOOMProtectionIsNotInherited(t *testing.T) {
+	needRoot(t)
+	const file = "/proc/self/oom_score_adj"
+	before, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := writeFile(file, "-100"); err != nil {
+		t.Skip(err)
+	}
+	defer func() { _ = writeFile(file, strings.TrimSpace(string(before))) }()
+	p := start(t, newDoor(t), shell("sleep 1000"))
+	got, err := os.ReadFile(fmt.Sprintf("/proc/%d/oom_score_adj", p.Identity().Pid))
+	if err != nil || string(got) != "0\n" {
+		t.Errorf("oom_score_adj is %q, %v; want 0", got, err)
 	}
 }
 
@@ -157,7 +187,7 @@ func TestLandlock(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(dir, name), 0o777); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, name, "file"), []byte(name), 0o666); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, name, "file"), []byte(name+"\n"), 0o666); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -126,16 +126,29 @@ func TestNoFilesLeft(t *testing.T) {
 
 // EAGAIN: the user may have no more processes.
 func TestNoProcessesLeft(t *testing.T) {
+	needRoot(t)
 	d := newDoor(t)
-	if !d.hierarchies.limits("pids") {
-		t.Skip("no pids controller on this host")
+	s := helper("nofork")
+	s.Path, s.User = reachable(t, s.Path), "54321" // somebody with no process
+	if exit, out := run(t, d, s); exit.Code != 0 || !strings.HasPrefix(out, "true ") {
+		t.Errorf("ended as %+v and said %q", exit, out)
 	}
-	s := shell("sh -c 'exit 0' || exit 71; exit 0")
-	s.Limits.Pids = 1
-	s.Stderr = nil
-	exit, _ := run(t, d, s)
-	if exit.Code == 0 {
-		t.Errorf("forked beyond the limit: %+v", exit)
+}
+
+// As the first process of a container: every orphan is reaped, and the exits
+// of its own children stay exact.
+func TestAsPid1(t *testing.T) {
+	needRoot(t)
+	s := helper("pid1")
+	s.Args = append([]string{"unshare", "--pid", "--fork", "--mount-proc"}, s.Path)
+	s.Path = "/usr/bin/unshare"
+	if !exists(s.Path) {
+		t.Skip("no unshare")
+	}
+	s.Env = append(s.Env, "PATH=/usr/bin:/bin")
+	exit, out := run(t, newDoor(t), s)
+	if want := "pid 1\nexit 7\nno zombies\n"; exit.Code != 0 || out != want {
+		t.Errorf("ended as %+v and said %q, want %q", exit, out, want)
 	}
 }
 
