@@ -104,7 +104,7 @@ func (p *pipe) move(limit int, wait bool) (n int, err error) {
 // step makes one attempt: bytes go from the pipe into the file; when the file
 // refuses them, they are taken out of the pipe and counted as dropped.
 func (p *pipe) step(fd, limit int) (int, error) {
-	if err := readable(fd); err != nil {
+	if _, err := readable(fd); err != nil {
 		return 0, err
 	}
 	p.w.mu.Lock()
@@ -133,19 +133,20 @@ func (p *pipe) step(fd, limit int) (int, error) {
 }
 
 // readable is nil when fd has bytes, io.EOF when it has none and no writer,
-// else EAGAIN.
-func readable(fd int) error {
+// else EAGAIN. last: no writer is left, so what is there is all there will be.
+func readable(fd int) (last bool, err error) {
 	fds := []unix.PollFd{{Fd: int32(fd), Events: unix.POLLIN}}
 	if _, err := unix.Poll(fds, 0); err != nil && err != unix.EINTR {
-		return err
+		return false, err
 	}
+	last = fds[0].Revents&unix.POLLHUP != 0
 	switch {
 	case fds[0].Revents&unix.POLLIN != 0:
-		return nil
-	case fds[0].Revents&unix.POLLHUP != 0:
-		return io.EOF
+		return last, nil
+	case last:
+		return true, io.EOF
 	}
-	return unix.EAGAIN
+	return false, unix.EAGAIN
 }
 
 func splice(fd int, f *os.File, at int64, n int) (int, error) {
@@ -210,7 +211,8 @@ func (p *pipe) firstLine(first func(string) bool) error {
 	var line []byte
 	var fault error
 	err := p.conn.Read(func(fd uintptr) bool {
-		if fault = readable(int(fd)); fault != nil {
+		var last bool
+		if last, fault = readable(int(fd)); fault != nil {
 			return fault != unix.EAGAIN
 		}
 		var b []byte
@@ -224,7 +226,7 @@ func (p *pipe) firstLine(first func(string) bool) error {
 		if i := bytes.IndexByte(b[:min(len(b), limit)], '\n'); i >= 0 {
 			line = b[:i+1]
 		}
-		return line != nil || len(b) >= limit
+		return line != nil || last || len(b) >= limit
 	})
 	if err = errors.Join(err, fault); err != nil || line == nil || !first(string(line[:len(line)-1])) {
 		return err

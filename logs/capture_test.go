@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 	"testing/iotest"
+	"time"
 
 	"pgregory.net/rapid"
 )
@@ -180,7 +181,7 @@ func TestStopEndsAWaitingCapture(t *testing.T) {
 		if err := <-done; err != nil {
 			t.Fatal(err)
 		}
-		if err := r.SetReadDeadline(timeZero); err != nil {
+		if err := r.SetReadDeadline(time.Time{}); err != nil {
 			t.Fatal(err)
 		}
 	}

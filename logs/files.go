@@ -36,6 +36,10 @@ func numbered(dir, name string, n int) string {
 // the writer keeps.
 const maxNumber = 1000
 
+// holes is how many numbers in a row are missing beyond the last file. In the
+// midst of a rotation one is missing before it.
+const holes = 2
+
 // shift moves the current files to number 1 and the others on, dropping what
 // would exceed keep files. It stops at the first free number, so that a shift
 // cut short by a crash is completed by the next one with nothing lost early.

@@ -5,7 +5,6 @@ import (
 	"context"
 	"os"
 	"testing"
-	"time"
 )
 
 func openWriter(t testing.TB, dir string, o Options) *Writer {
@@ -63,5 +62,3 @@ func texts(lines []Line) []string {
 }
 
 func ctx() context.Context { return context.Background() }
-
-var timeZero time.Time

@@ -128,14 +128,13 @@ type indexReader struct {
 // rotation under way, or one cut short, may have it under another number.
 func openIndex(dir string, s Stream, ino uint64) *indexReader {
 	want := string(indexHeader(ino))
-	for n := range maxNumber {
+	for n, missing := 0, 0; n < maxNumber && missing < holes; n++ {
 		f, err := os.Open(indexPath(dir, s, n))
 		if err != nil {
-			if n == 0 {
-				continue
-			}
-			return nil
+			missing++
+			continue
 		}
+		missing = 0
 		header := make([]byte, headerSize)
 		if _, err := f.ReadAt(header, 0); err == nil && string(header) == want {
 			x := &indexReader{file: f}

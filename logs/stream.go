@@ -65,14 +65,13 @@ type stream struct {
 // between is seen twice, never missed.
 func (s *stream) list(known func(id fileID, mtime time.Time) bool) ([]*segment, error) {
 	var segs []*segment
-	for n := 0; n < maxNumber; n++ {
+	for n, missing := 0, 0; n < maxNumber && missing < holes; n++ {
 		f, err := os.Open(logPath(s.source.Dir, s.name, n))
 		if errors.Is(err, fs.ErrNotExist) {
-			if n < 2 { // in the midst of a rotation one number may be free
-				continue
-			}
-			break
+			missing++
+			continue
 		}
+		missing = 0
 		if err != nil {
 			closeAll(segs)
 			return nil, err
