@@ -19,7 +19,12 @@ import (
 
 const bad = "github.com/seed-04209a44/peerd/internal/testcomponents/badcomponent"
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.Cleanup(func(code int) {
+		testhost.Clean()
+		os.Exit(code)
+	}))
+}
 
 // Each way of being wrong before the channel is open has an error of its own,
 // and hurts neither the process nor the host.

@@ -17,6 +17,7 @@ import (
 	"io"
 	"os"
 	"os/exec"
+	"path"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -25,14 +26,42 @@ import (
 	"time"
 )
 
-// Build compiles a main package and returns the path of the program.
+// builds are the programs built so far, by package.
+var builds struct {
+	mu   sync.Mutex
+	dir  string
+	done map[string]string
+}
+
+// Build compiles a main package, once for all tests of a run, and returns the
+// path of the program. TestMain must call Clean at the end.
 func Build(tb testing.TB, pkg string) string {
 	tb.Helper()
-	bin := filepath.Join(tb.TempDir(), "program")
+	builds.mu.Lock()
+	defer builds.mu.Unlock()
+	if bin := builds.done[pkg]; bin != "" {
+		return bin
+	}
+	if builds.dir == "" {
+		dir, err := os.MkdirTemp("", "testhost")
+		if err != nil {
+			tb.Fatal(err)
+		}
+		builds.dir, builds.done = dir, make(map[string]string)
+	}
+	bin := filepath.Join(builds.dir, path.Base(pkg))
 	if out, err := exec.Command("go", "build", "-o", bin, pkg).CombinedOutput(); err != nil {
 		tb.Fatalf("cannot build %s: %v\n%s", pkg, err, out)
 	}
+	builds.done[pkg] = bin
 	return bin
+}
+
+// Clean removes what Build has made.
+func Clean() {
+	if builds.dir != "" {
+		_ = os.RemoveAll(builds.dir)
+	}
 }
 
 // Dir makes a private folder whose path is short enough for a socket.
@@ -55,11 +84,11 @@ type Child struct {
 	out, err Log
 }
 
-// Start launches path with env, and with nothing else in its environment but
+// Start launches program with env, and with nothing else in its environment but
 // PATH and HOME.
-func Start(tb testing.TB, env []string, path string, args ...string) *Child {
+func Start(tb testing.TB, env []string, program string, args ...string) *Child {
 	tb.Helper()
-	c := &Child{cmd: exec.Command(path, args...), line: make(chan string, 1), exited: make(chan struct{})}
+	c := &Child{cmd: exec.Command(program, args...), line: make(chan string, 1), exited: make(chan struct{})}
 	c.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	c.cmd.Stderr = &c.err
