@@ -17,7 +17,10 @@ import (
 	"github.com/seed-04209a44/peerd/internal/testhost"
 )
 
-const sample = "github.com/seed-04209a44/peerd/samples/CCPComponent"
+const (
+	sample = "github.com/seed-04209a44/peerd/samples/CCPComponent"
+	bad    = "github.com/seed-04209a44/peerd/internal/testcomponents/badcomponent"
+)
 
 // peerSide is the least a peer does: it acknowledges states and gives a
 // configuration.
@@ -89,10 +92,10 @@ func (p *peerSide) waitState(tb testing.TB, state string) {
 
 var hello = ccp.Handshake{MinVersionSupported: "1.0", MaxVersionSupported: "1.0"}
 
-func launch(t *testing.T, bin string, values map[string]any) (*testhost.Child, *handshake.Host, *peerSide) {
+func launch(t *testing.T, bin string, values map[string]any, args ...string) (*testhost.Child, *handshake.Host, *peerSide) {
 	t.Helper()
 	host := &handshake.Host{Dir: testhost.Dir(t)}
-	child := testhost.Start(t, host.Env(), bin)
+	child := testhost.Start(t, host.Env(), bin, args...)
 	conn, err := host.Connect(t.Context(), child)
 	if err != nil {
 		t.Fatal(err)
@@ -135,9 +138,10 @@ func TestSampleLivesAndStops(t *testing.T) {
 	if err := peer.ClearOutLogs(ctx); err == nil || !strings.Contains(err.Error(), "not supported") {
 		t.Errorf("CLEAR_OUT_LOGS: %v", err)
 	}
-	if err := peer.DumpStack(ctx); err != nil || !strings.Contains(child.Stderr().String(), "goroutine ") {
+	if err := peer.DumpStack(ctx); err != nil {
 		t.Errorf("DUMP_STACK: %v", err)
 	}
+	child.Stderr().Wait(t, "goroutine 1 ")
 	if err := peer.InitiateShutdown(ctx, ccp.Shutdown{StopWaitTimeMs: 5000, Reason: "test"}); err != nil {
 		t.Errorf("INITIATE_SHUTDOWN: %v", err)
 	}
@@ -216,10 +220,104 @@ func TestDataStreamAndItsCancellation(t *testing.T) {
 
 func TestWithoutAPeerItExplainsItself(t *testing.T) {
 	child := testhost.Start(t, nil, testhost.Build(t, sample))
-	if code := child.ExitCode(t); code != 1 || !strings.Contains(child.Stderr().String(), "peerd run") {
-		t.Errorf("exit code %d, stderr %q", code, child.Stderr())
+	if code := child.ExitCode(t); code != 1 {
+		t.Errorf("exit code %d", code)
 	}
+	child.Stderr().Wait(t, "peerd run")
 	if out := child.Stdout().String(); out != "" {
 		t.Errorf("stdout %q", out)
+	}
+}
+
+// How a process ends is the component's to say, and nothing it does to itself
+// is more than that.
+func TestProcessEnds(t *testing.T) {
+	bin := testhost.Build(t, bad)
+	for _, c := range []struct {
+		mode   string
+		code   int
+		errs   string // part of the one ERROR report
+		stderr string
+	}{
+		{"completes", 0, "", ""},
+		{"panics", 70, "COMPONENT_EXECUTION: panic: on purpose", "badcomponent/main.go"},
+		{"fails", 1, "COMPONENT_EXECUTION: the disk is gone", "the disk is gone"},
+		{"fails-configure", 1, "COMPONENT_CONFIGURATION: url: is empty", ""},
+		{"exit", 37, "", ""},
+		{"grandchild", 37, "", ""}, // although its output is still held open
+	} {
+		t.Run(c.mode, func(t *testing.T) {
+			t.Parallel()
+			child, _, peer := launch(t, bin, nil, c.mode)
+			if code := child.ExitCode(t); code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
+			}
+			<-peer.endpoint.Done()
+			if got := strings.Join(peer.errors, ", "); !strings.Contains(got, c.errs) || (c.errs == "") != (got == "") {
+				t.Errorf("errors reported: %q, want %q", got, c.errs)
+			}
+			child.Stderr().Wait(t, c.stderr)
+		})
+	}
+}
+
+// A component that writes more than a pipe holds to its own standard output
+// writes it there, and not into a pipe that nobody drains.
+func TestStandardOutputIsReal(t *testing.T) {
+	child, _, peer := launch(t, testhost.Build(t, bad), nil, "flood")
+	peer.waitState(t, "COMPONENT_EXECUTION")
+	child.Stdout().Wait(t, strings.Repeat("x", 200<<10))
+	if err := peer.InitiateShutdown(t.Context(), ccp.Shutdown{StopWaitTimeMs: 5000}); err != nil {
+		t.Error(err)
+	}
+	if code := child.ExitCode(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// The death of whoever reads a component's output is not the component's.
+func TestBrokenPipesDoNotKill(t *testing.T) {
+	child, _, peer := launch(t, testhost.Build(t, sample), map[string]any{"interval": "1ms"})
+	peer.waitState(t, "COMPONENT_EXECUTION")
+	if _, err := peer.SetLogLevel(t.Context(), map[string]string{"ticker": "debug"}); err != nil {
+		t.Fatal(err)
+	}
+	child.HangUp()
+	ticks := func() float64 {
+		d, err := peer.DataOnce(t.Context(), ccp.ComponentStats)
+		var stats map[string]float64
+		if err := errors.Join(err, d.Value(ccp.ComponentStats, &stats)); err != nil {
+			t.Fatal(err)
+		}
+		return stats["ticks"]
+	}
+	for before := ticks(); ticks() < before+10; { // each of them a line into a broken pipe
+	}
+	if err := child.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := child.ExitCode(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// INITIATE_SHUTDOWN is acknowledged even where nothing follows; then force is
+// the peer's to use.
+func TestIgnoredShutdown(t *testing.T) {
+	child, _, peer := launch(t, testhost.Build(t, sample), map[string]any{"interval": "1h", "ignoreShutdown": true})
+	peer.waitState(t, "COMPONENT_EXECUTION")
+	if err := peer.InitiateShutdown(t.Context(), ccp.Shutdown{StopWaitTimeMs: 1, Reason: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	peer.waitState(t, "COMPONENT_STOP_TIME_WAIT")
+	if err := child.Signal(syscall.SIGTERM); err != nil { // the same request again
+		t.Fatal(err)
+	}
+	if r, err := peer.ReportState(t.Context()); err != nil || r.State != "COMPONENT_STOP_TIME_WAIT" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	child.Kill()
+	if code := child.ExitCode(t); code != -1 {
+		t.Errorf("exit code %d", code)
 	}
 }

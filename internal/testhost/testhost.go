@@ -80,6 +80,7 @@ type Child struct {
 	cmd    *exec.Cmd
 	line   chan string // the first line of stdout; closed
 	exited chan struct{}
+	pipes  []*os.File // the reading ends
 
 	out, err Log
 }
@@ -91,28 +92,26 @@ func Start(tb testing.TB, env []string, program string, args ...string) *Child {
 	c := &Child{cmd: exec.Command(program, args...), line: make(chan string, 1), exited: make(chan struct{})}
 	c.cmd.Env = append([]string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}, env...)
 	c.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	c.cmd.Stderr = &c.err
-	c.cmd.WaitDelay = 200 * time.Millisecond // a grandchild must not hide the exit
-	stdout, w, err := os.Pipe()
-	if err != nil {
-		tb.Fatal(err)
-	}
-	c.cmd.Stdout = w
+	stdout, out := pipe(tb)
+	stderr, errw := pipe(tb)
+	c.cmd.Stdout, c.cmd.Stderr = out, errw
+	c.pipes = []*os.File{stdout, stderr}
 	if err := c.cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	_ = w.Close()
-	var read sync.WaitGroup
-	read.Go(func() { c.read(stdout) })
-	read.Go(func() {
+	_, _ = out.Close(), errw.Close()
+	var wg sync.WaitGroup
+	wg.Go(func() { c.read(stdout) })
+	wg.Go(func() { _, _ = io.Copy(&c.err, stderr) })
+	wg.Go(func() {
 		_ = c.cmd.Wait()
 		close(c.exited)
 	})
 	tb.Cleanup(func() {
 		_ = syscall.Kill(-c.Pid(), syscall.SIGKILL)
-		_ = stdout.SetReadDeadline(time.Now().Add(time.Second))
-		read.Wait()
-		_ = stdout.Close()
+		<-c.exited
+		c.HangUp()
+		wg.Wait()
 		if tb.Failed() {
 			tb.Logf("stdout of the component:\n%s\nstderr:\n%s", c.out.String(), c.err.String())
 		}
@@ -129,6 +128,22 @@ func (c *Child) read(stdout io.Reader) {
 	}
 	close(c.line)
 	_, _ = io.Copy(&c.out, r)
+}
+
+func pipe(tb testing.TB) (r, w *os.File) {
+	tb.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return r, w
+}
+
+// HangUp stops reading the component's output, as a host that dies does.
+func (c *Child) HangUp() {
+	for _, p := range c.pipes {
+		_ = p.Close()
+	}
 }
 
 // Pid implements handshake.Process.
