@@ -7,7 +7,15 @@ import (
 
 // spawned: the process lives; from here the launch has its deadline.
 func spawned(s *stepper) {
+	if !s.m.StartedAt.IsZero() {
+		return // said twice; the deadline stands
+	}
 	s.born()
+	s.armLaunch()
+}
+
+// armLaunch gives the launch its deadline.
+func (s *stepper) armLaunch() {
 	if s.p.LaunchTimeout > 0 {
 		s.m.run.deadline = s.now.Add(s.p.LaunchTimeout)
 		s.setTimer(TimerLaunch, s.p.LaunchTimeout)
@@ -17,6 +25,9 @@ func spawned(s *stepper) {
 // spawnedLate: it was told to stop before it lived. What was ordered then
 // may have met nothing, so it is ordered again.
 func spawnedLate(s *stepper) {
+	if !s.m.StartedAt.IsZero() {
+		return
+	}
 	s.born()
 	if next := s.m.stop.next; next > 0 {
 		s.use(ladder(s.m.stop.asks)[next-1].Action)
@@ -45,16 +56,14 @@ func report(s *stepper) {
 	case to == NoState || int(to) >= len(stateNext):
 		s.reject(fmt.Sprintf("unknown %v", to))
 	case to == s.m.State: // information
-	case !s.m.State.MayReport(to) && !s.firstWord():
+		s.m.run.adopted = false
+	case !s.m.State.MayReport(to) && !s.m.run.adopted:
 		s.reject(s.m.State.rejection(to))
 	default:
-		s.m.State = to
+		s.m.State, s.m.run.adopted = to, false
 		s.follow()
 	}
 }
-
-// firstWord reports whether a component taken over has not spoken yet.
-func (s *stepper) firstWord() bool { return s.m.run.adopted && s.m.State == NoState }
 
 // follow draws the consequences of a state that was accepted.
 func (s *stepper) follow() {
@@ -110,7 +119,6 @@ func refused(s *stepper) {
 		failure += ": " + s.e.Detail
 	}
 	s.leave(stop{failure: failure, final: s.e.Permanent, cause: CauseStatus}, failure)
-	s.m.Reason = failure
 	s.force()
 }
 
@@ -138,14 +146,15 @@ func exited(s *stepper) {
 // exitedDown: the leader ended on its way down. What it left behind gets what
 // remains of the ladder, beginning with the signal.
 func exitedDown(s *stepper) {
-	if s.m.run.exit == nil {
-		x := s.e.Exit
-		s.m.run.exit = &x
-	}
 	if s.e.TreeEmpty {
 		s.finish(s.e.Exit, false)
 		return
 	}
+	if s.m.run.exit != nil {
+		return
+	}
+	x := s.e.Exit
+	s.m.run.exit = &x
 	s.note(CauseExit, s.e.Exit.String()+", and left processes behind")
 	s.signalNow()
 }
@@ -171,6 +180,9 @@ func unkillable(s *stepper) {
 
 // launchTimeout: it was not started in time; that is a failure.
 func launchTimeout(s *stepper) {
+	if s.m.run.deadline.IsZero() {
+		return
+	}
 	if left := s.m.run.deadline.Sub(s.now); left > 0 {
 		s.setTimer(TimerLaunch, left)
 		return
@@ -182,7 +194,6 @@ func launchTimeout(s *stepper) {
 	took := s.now.Sub(s.m.StartedAt).Round(time.Millisecond)
 	failure := fmt.Sprintf("not started within %v%s", took, where)
 	s.leave(stop{failure: failure, cause: CauseTimeout}, failure)
-	s.m.Reason = failure
 	s.force()
 }
 

@@ -2,17 +2,14 @@ package lifecycle
 
 import "time"
 
-// start: an intent where nothing lives. It forgives what the policy remembers.
+// start: wanted where nothing lives. Crashes are forgotten: who starts it by
+// hand starts it with a clean slate.
 func start(s *stepper) {
 	s.m.Desired = Up
 	s.forgive()
 	s.launchOrWait(s.cause(CauseCommand), s.e.By)
 }
 
-// comfort: started by hand while it waits anyway.
-func comfort(s *stepper) { s.forgive() }
-
-// forgive forgets crashes: an operator starts with a clean slate.
 func (s *stepper) forgive() { s.m.Book, s.m.Restarts = Book{}, 0 }
 
 // rest: unwanted where nothing lives.

@@ -221,7 +221,7 @@ type Machine struct {
 // run is what the machine remembers of the generation that lives.
 type run struct {
 	deadline time.Time     // of the launch, extensions included
-	adopted  bool          // taken over: its first report may name any state
+	adopted  bool          // taken over and silent since: its first report may name any state
 	started  bool          // was Running once
 	ran      time.Duration // how long it was Running, known when it left
 	exit     *Exit         // the leader ended so, its tree lives on

@@ -21,9 +21,9 @@ type action func(*stepper)
 // statuses. The timers follow EvTimer, one row each.
 var matrix = [...][8]action{
 	//               stopped    waiting    starting    running     stopping    backoff    completed  failed
-	EvStart:       {start, comfort, ignore, ignore, again, start, start, start},
+	EvStart:       {start, start, ignore, ignore, again, start, start, start},
 	EvStop:        {ignore, rest, goDown, goDown, stayDown, rest, rest, rest},
-	EvRestart:     {start, comfort, cycle, cycle, again, start, start, start},
+	EvRestart:     {start, start, cycle, cycle, again, start, start, start},
 	EvKill:        {ignore, rest, kill, kill, hasten, rest, rest, rest},
 	EvGateOpen:    {openGate, proceed, openGate, openGate, openGate, openGate, openGate, openGate},
 	EvGateClosed:  {closeGate, closeGate, closeGate, closeGate, closeGate, closeGate, closeGate, closeGate},
@@ -137,7 +137,7 @@ func (s *stepper) launchOrWait(c Cause, by string) {
 func (s *stepper) leave(st stop, detail string) {
 	st.began, st.budget = s.now, max(s.p.StopWait, 0)
 	st.asks = s.p.CCP && s.m.State != NoState
-	s.m.stop = st
+	s.m.stop, s.m.Reason = st, st.failure
 	s.move(Stopping, Transition{Cause: st.cause, By: st.by, Detail: detail})
 }
 

@@ -49,6 +49,15 @@ func marshal[T ~uint8](names []string, v T, noun string) ([]byte, error) {
 	return []byte(names[v]), nil
 }
 
+// unmarshal leaves *v alone when b is no name.
+func unmarshal[T ~uint8](v *T, parse func(string) (T, error), b []byte) error {
+	parsed, err := parse(string(b))
+	if err == nil {
+		*v = parsed
+	}
+	return err
+}
+
 // String returns the contract's name, such as "running".
 func (s Status) String() string { return nameOf(statusNames[:], s, "status") }
 
@@ -109,19 +118,16 @@ func (c Cause) MarshalText() ([]byte, error) { return marshal(causeNames[:], c, 
 func (m RestartMode) MarshalText() ([]byte, error) { return marshal(modeNames[:], m, "restart mode") }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (s *Status) UnmarshalText(b []byte) (err error) { *s, err = ParseStatus(string(b)); return err }
+func (s *Status) UnmarshalText(b []byte) error { return unmarshal(s, ParseStatus, b) }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (d *Desired) UnmarshalText(b []byte) (err error) { *d, err = ParseDesired(string(b)); return err }
+func (d *Desired) UnmarshalText(b []byte) error { return unmarshal(d, ParseDesired, b) }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (s *State) UnmarshalText(b []byte) (err error) { *s, err = ParseState(string(b)); return err }
+func (s *State) UnmarshalText(b []byte) error { return unmarshal(s, ParseState, b) }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (c *Cause) UnmarshalText(b []byte) (err error) { *c, err = ParseCause(string(b)); return err }
+func (c *Cause) UnmarshalText(b []byte) error { return unmarshal(c, ParseCause, b) }
 
 // UnmarshalText implements encoding.TextUnmarshaler.
-func (m *RestartMode) UnmarshalText(b []byte) (err error) {
-	*m, err = ParseRestartMode(string(b))
-	return err
-}
+func (m *RestartMode) UnmarshalText(b []byte) error { return unmarshal(m, ParseRestartMode, b) }

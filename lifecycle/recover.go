@@ -1,5 +1,7 @@
 package lifecycle
 
+import "time"
+
 // Resume returns the machine as its history left it, for a peer that takes
 // over: last is the newest record. It arms nothing. What it meets follows as
 // events: EvRecovered if the generation lives, EvExited or EvGone if it ended
@@ -11,7 +13,7 @@ func Resume(last Transition, desired Desired) Machine {
 		Generation: last.Generation, Pid: last.Pid, LastExit: last.Exit,
 	}
 	if !last.To.Live() {
-		m.Pid = 0
+		m.Pid, m.Reason = 0, last.Detail
 	}
 	if last.To == Starting || last.To == Running {
 		m.Desired = Up
@@ -26,7 +28,8 @@ func Resume(last Transition, desired Desired) Machine {
 // adopt: a process of the instance lives although history knew of none.
 func adopt(s *stepper) {
 	s.m.Generation = s.e.Generation
-	s.m.Reason = ""
+	s.m.State, s.m.Reason = NoState, ""
+	s.m.NextStartAt = time.Time{}
 	s.takeOver()
 }
 
@@ -37,34 +40,40 @@ func readopt(s *stepper) {
 	}
 }
 
-// takeOver continues a generation without launching it.
+// takeOver continues a generation without launching it. What it was in last
+// may be old: its first report may name any state.
 func (s *stepper) takeOver() {
-	to := s.e.Status
-	if !to.Live() {
-		to = Running
-	}
 	if s.m.Status == Stopping && !s.m.stop.began.IsZero() {
 		return // this very machine is stopping it: its budget goes on
 	}
-	s.m.Pid, s.m.State, s.m.StartedAt = s.e.Pid, s.e.State, s.e.StartedAt
+	s.m.Pid, s.m.StartedAt = s.e.Pid, s.e.StartedAt
 	if s.m.StartedAt.IsZero() {
 		s.m.StartedAt = s.now
 	}
-	s.m.run = run{adopted: true, started: to == Running || s.m.State >= Execution}
-	if to == Stopping {
+	s.m.run = run{adopted: true, started: s.e.Status != Starting}
+	switch s.e.Status {
+	case Stopping:
+		if s.e.State != NoState {
+			s.m.State = s.e.State
+		}
 		s.leave(stop{sequel: thenStart, cause: CauseRecovery}, s.e.Detail)
 		s.climb()
 		return
-	}
-	s.m.Desired = Up
-	s.move(to, Transition{Cause: CauseRecovery, Detail: s.e.Detail})
-	s.m.Since = s.now
-	if to == Running {
+	case Starting:
+		s.present(Starting)
+		s.armLaunch()
+	default:
+		s.present(Running)
 		s.armStable()
-		return
 	}
-	if s.p.LaunchTimeout > 0 {
-		s.m.run.deadline = s.now.Add(s.p.LaunchTimeout)
-		s.setTimer(TimerLaunch, s.p.LaunchTimeout)
+	if s.p.CCP && s.e.State != NoState {
+		report(s)
 	}
+}
+
+// present records that a generation was found in a status.
+func (s *stepper) present(in Status) {
+	s.m.Desired = Up
+	s.move(in, Transition{Cause: CauseRecovery, Detail: s.e.Detail})
+	s.m.Since = s.now
 }

@@ -129,6 +129,9 @@ func (r RestartPolicy) limit() int { return min(r.LimitCount, MaxLimitCount) }
 // exponential, at most MaxDelay, and spread by Jitter on both sides of itself
 // as far as MaxDelay allows, so that it still varies at the cap.
 func (r RestartPolicy) backoff(streak int, rand float64) time.Duration {
+	if r.Delay <= 0 {
+		return 0
+	}
 	limit := math.MaxInt64 / 2.0
 	if r.MaxDelay > 0 {
 		limit = float64(r.MaxDelay)

@@ -78,15 +78,21 @@ func (s State) rejection(next State) string {
 // path of the machine; its error names the record (from 0) that is not. The
 // history may begin anywhere, since old records age out.
 func CheckPath(history []Transition) error {
+	unsure := false // taken over and silent since: its next state may be any
 	for i := range history {
-		if err := checkRecord(&history[i]); err != nil {
+		t := &history[i]
+		err := checkRecord(t)
+		if err == nil && i > 0 {
+			err = checkPair(&history[i-1], t, unsure)
+		}
+		if err != nil {
 			return fmt.Errorf("record %d: %w", i, err)
 		}
-		if i == 0 {
-			continue
-		}
-		if err := checkPair(&history[i-1], &history[i]); err != nil {
-			return fmt.Errorf("record %d: %w", i, err)
+		switch {
+		case t.Cause == CauseRecovery && t.To.Live():
+			unsure = true
+		case i > 0 && t.State != history[i-1].State:
+			unsure = false
 		}
 	}
 	return nil
@@ -108,30 +114,21 @@ func checkRecord(t *Transition) error {
 }
 
 // checkPair judges a record against the one before it.
-func checkPair(prev, t *Transition) error {
+func checkPair(prev, t *Transition, unsure bool) error {
 	if t.From != prev.To {
 		return fmt.Errorf("it begins in %v, the one before ended in %v", t.From, prev.To)
 	}
 	launch := !t.From.Live() && t.To.Live()
+	recovered := t.Cause == CauseRecovery && t.To.Live()
 	switch {
-	case launch && t.Cause == CauseRecovery:
-		if t.Generation < prev.Generation {
-			return fmt.Errorf("generation went back from %d to %d", prev.Generation, t.Generation)
-		}
-		return nil // a component taken over is in whatever state it is in
-	case launch && t.Generation != prev.Generation+1:
+	case launch && recovered && t.Generation < prev.Generation:
+		return fmt.Errorf("generation went back from %d to %d", prev.Generation, t.Generation)
+	case launch && !recovered && t.Generation != prev.Generation+1:
 		return fmt.Errorf("a launch after generation %d must be %d, not %d", prev.Generation, prev.Generation+1, t.Generation)
 	case !launch && t.Generation != prev.Generation:
 		return fmt.Errorf("generation changed from %d to %d without a launch", prev.Generation, t.Generation)
-	}
-	if t.To.Live() && !launch && !prev.State.MayReport(t.State) && !adopted(prev, t) {
+	case !launch && !recovered && !unsure && t.To.Live() && !prev.State.MayReport(t.State):
 		return fmt.Errorf("state %v may not follow %v", t.State, prev.State)
 	}
 	return nil
-}
-
-// adopted reports whether t is the takeover of a component, or the first word
-// of one that was taken over.
-func adopted(prev, t *Transition) bool {
-	return t.Cause == CauseRecovery || prev.Cause == CauseRecovery && prev.State == NoState
 }
