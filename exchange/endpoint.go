@@ -16,7 +16,8 @@ const (
 	DefaultStreamBuffer = 1024
 )
 
-// lingerTime bounds how long Close goes on sending what is queued already.
+// lingerTime bounds how long Close goes on sending what is queued already, and
+// how long the channel may take to tell why a Send failed.
 const lingerTime = time.Second
 
 // outQueue is how many frames wait for the writer before senders block.
@@ -89,7 +90,7 @@ type Endpoint struct {
 	control  []Frame          // cancels and refusals; they overtake everything else
 	handlers context.Context  // parent of every handler's context
 	stop     context.CancelFunc
-	linger   *time.Timer // set by Close
+	linger   *time.Timer // closes ch in any case once Close was called or a Send failed
 }
 
 // NewEndpoint makes an endpoint on ch. Run must be called exactly once.
@@ -193,7 +194,7 @@ func (e *Endpoint) reason(ctx context.Context, err error) error {
 		return nil
 	case ctx.Err() != nil:
 		return ctx.Err()
-	case e.broken != nil:
+	case e.broken != nil && errors.Is(err, ErrClosed):
 		return e.broken
 	}
 	return err
@@ -215,8 +216,15 @@ func (e *Endpoint) Close() error {
 		return e.ch.Close()
 	}
 	e.stop()
-	e.linger = time.AfterFunc(lingerTime, func() { e.ch.Close() })
+	e.closeLater()
 	return nil
+}
+
+// closeLater closes the channel in a while, whatever happens; e.mu must be held.
+func (e *Endpoint) closeLater() {
+	if e.linger == nil {
+		e.linger = time.AfterFunc(lingerTime, func() { e.ch.Close() })
+	}
 }
 
 // Done is closed when Run has returned.

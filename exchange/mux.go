@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"runtime/debug"
 	"time"
@@ -53,6 +54,7 @@ type Mux struct {
 	Observe func(Event)
 
 	handlers map[string]Handler
+	rest     Handler
 	ordered  map[string]bool
 	known    map[string]bool
 }
@@ -71,6 +73,24 @@ func (m *Mux) Handle(typ string, h Handler) {
 		m.handlers = make(map[string]Handler)
 	}
 	m.handlers[typ] = h
+}
+
+// HandleRest registers h for the types that have no handler of their own and
+// that Know did not name: for vocabularies that are not known beforehand. Where
+// h returns ErrUnknown the answer is UNKNOWN, as if h were not there.
+func (m *Mux) HandleRest(h Handler) {
+	if h == nil || m.rest != nil {
+		panic("exchange: cannot register this handler for the rest of the types")
+	}
+	m.rest = h
+}
+
+// handler returns who answers commands of the given type; nil: nobody.
+func (m *Mux) handler(typ string) Handler {
+	if h := m.handlers[typ]; h != nil || m.known[typ] {
+		return h
+	}
+	return m.rest
 }
 
 // HandleOrdered is Handle for a type whose commands build on each other: on one
@@ -122,17 +142,22 @@ func (m *Mux) Dispatch(ctx context.Context, cmd Command, progress func(Reply) er
 // refuse answers a command that has no handler here.
 func (m *Mux) refuse(cmd *Command) (Reply, bool) {
 	switch {
-	case m != nil && m.handlers[cmd.Type] != nil:
+	case m != nil && m.handler(cmd.Type) != nil:
 		return Reply{}, false
 	case m != nil && m.known[cmd.Type]:
 		r := failure(cmd, "no handler for commands of type "+cmd.Type)
 		r.Type = TypeNoReply
 		return r, true
 	default:
-		r := failure(cmd, "Command unknown")
-		r.Type, r.Payload = TypeUnknown, emptyObject
-		return r, true
+		return unknown(cmd), true
 	}
+}
+
+// unknown is the reply to a command whose type nobody here knows.
+func unknown(cmd *Command) Reply {
+	r := failure(cmd, "Command unknown")
+	r.Type, r.Payload = TypeUnknown, emptyObject
+	return r
 }
 
 // run calls the handler, which exists, and turns its outcome into a reply.
@@ -147,7 +172,10 @@ func (m *Mux) run(ctx context.Context, cmd *Command, progress func(Reply) error,
 			reply = failure(cmd, "internal error: the handler of "+cmd.Type+" panicked")
 		}
 	}()
-	v, err := m.handlers[cmd.Type](ctx, req)
+	v, err := m.handler(cmd.Type)(ctx, req)
+	if errors.Is(err, ErrUnknown) && m.handlers[cmd.Type] == nil {
+		return unknown(cmd)
+	}
 	if err == nil {
 		var p json.RawMessage
 		if p, err = marshal(v); err == nil {

@@ -74,16 +74,22 @@ func (e *Endpoint) send(o outgoing) bool {
 		return e.tooLarge(o, err)
 	}
 	if err != nil {
-		e.mu.Lock()
-		if !e.shut {
-			e.broken = fmt.Errorf("cannot send: %w", err)
-		}
-		e.mu.Unlock()
-		e.ch.Close()
+		e.cannotSend(err)
 		return false
 	}
 	e.sent.Add(1)
 	return true
+}
+
+// cannotSend leaves it to Recv, for a moment, to tell why the channel ended.
+func (e *Endpoint) cannotSend(err error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.shut {
+		return
+	}
+	e.broken = fmt.Errorf("cannot send: %w", err)
+	e.closeLater()
 }
 
 // tooLarge confines a frame over the channel's limit to the command it is of.
