@@ -74,6 +74,9 @@ func (a *actor) publish() {
 	if c := v.Commander(); c != nil {
 		v.Version = c.ProtocolVersion()
 	}
+	if v.sameAs(old) {
+		return
+	}
 	a.view.Store(v)
 	close(old.changed)
 	a.sup.notice(a.key)

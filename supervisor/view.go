@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"reflect"
 	"time"
 
 	"github.com/seed-04209a44/peerd/lifecycle"
@@ -45,6 +46,13 @@ type View struct {
 
 	handle  Handle
 	changed chan struct{} // closed when a newer view exists
+}
+
+// sameAs reports whether v tells nothing that o does not.
+func (v *View) sameAs(o *View) bool {
+	return v.Spec == o.Spec && v.Health == o.Health && v.HealthDetail == o.HealthDetail &&
+		v.Version == o.Version && v.Fault == o.Fault && v.handle == o.handle &&
+		reflect.DeepEqual(v.Machine, o.Machine)
 }
 
 // AtRest reports whether nothing of the instance lives.
