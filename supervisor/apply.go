@@ -117,10 +117,14 @@ func (s *Supervisor) raise(k Key, e lifecycle.Event) {
 	s.wanted[k] = start{event: e}
 }
 
-func (s *Supervisor) send(k Key, e lifecycle.Event) {
+// send gives an actor an event and returns the serial by which its views show
+// that it was heard.
+func (s *Supervisor) send(k Key, e lifecycle.Event) uint64 {
+	s.serial++
 	if a := s.actor(k); a != nil {
-		a.mail.put(eventMsg{Event: e})
+		a.mail.put(eventMsg{Event: e, serial: s.serial})
 	}
+	return s.serial
 }
 
 // hold keeps a stop back until evaluate finds that no dependent is in its way.
@@ -143,8 +147,9 @@ func (s *Supervisor) evaluate() {
 	}
 	s.sendStarts()
 	for _, k := range free {
-		s.send(k, s.pending[k].event)
-		delete(s.pending, k)
+		p := s.pending[k]
+		p.sent = s.send(k, p.event)
+		s.pending[k] = p
 	}
 }
 
@@ -154,11 +159,10 @@ func (s *Supervisor) sendStarts() {
 	for k, w := range s.wanted {
 		a := s.actor(k)
 		switch {
-		case a == nil || (w.sent && a.view.Load().Machine.Desired == lifecycle.Up):
+		case a == nil || (w.sent != 0 && a.view.Load().heard >= w.sent):
 			delete(s.wanted, k)
-		case !w.sent:
-			s.wanted[k] = start{w.event, true}
-			s.send(k, w.event)
+		case w.sent == 0:
+			s.wanted[k] = start{w.event, s.send(k, w.event)}
 		}
 	}
 }
@@ -188,14 +192,21 @@ func (s *Supervisor) yield(a *actor, v *View, why, by string) {
 	})
 }
 
-// freeStops lists the held stops whose living dependents are down. It looks at
-// all of them before any is sent, so that one which goes now is still waited
-// for by those that it depends on.
+// freeStops lists the held stops whose living dependents are down, and forgets
+// those that were heard. It looks at all of them before any is sent, so that
+// one which goes now is still waited for by those that it depends on.
 func (s *Supervisor) freeStops() []Key {
 	var free []Key
 	for k, p := range s.pending {
 		a := s.actor(k)
-		if a == nil || a.view.Load().AtRest() || !s.blocked(k, p) {
+		switch {
+		case a == nil || (p.sent != 0 && a.view.Load().heard >= p.sent):
+			delete(s.pending, k)
+			continue
+		case p.sent != 0:
+			continue
+		}
+		if a.view.Load().AtRest() || !s.blocked(k, p) {
 			free = append(free, k)
 		}
 	}

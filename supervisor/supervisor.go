@@ -52,6 +52,7 @@ type Supervisor struct {
 	specs   map[Key]*profiles.Spec // as the plan has them
 	groups  map[string]*grouping   // by application/group
 	nodes   map[Key]*node          // the dependency graph
+	serial  uint64                 // of the last event sent
 	wg      sync.WaitGroup
 }
 
@@ -59,12 +60,13 @@ type Supervisor struct {
 type pendingStop struct {
 	event  lifecycle.Event
 	waited map[Key]bool // dependents it has waited for
+	sent   uint64       // its serial; 0 while it is held back
 }
 
 // start is an intent to start on its way to its actor.
 type start struct {
 	event lifecycle.Event
-	sent  bool
+	sent  uint64 // its serial; 0 while it is held back
 }
 
 // Messages to the owner.
