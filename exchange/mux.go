@@ -3,6 +3,7 @@ package exchange
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"runtime/debug"
@@ -56,6 +57,7 @@ type Mux struct {
 	Replies *ReplyCache
 
 	handlers map[string]Handler
+	rest     Handler
 	ordered  map[string]bool
 	known    map[string]bool
 }
@@ -76,6 +78,24 @@ func (m *Mux) Handle(typ string, h Handler) {
 	m.handlers[typ] = h
 }
 
+// HandleRest registers h for the types that have no handler of their own and
+// that Know did not name: for vocabularies that are not known beforehand. Where
+// h returns ErrUnknown the answer is UNKNOWN, as if h were not there.
+func (m *Mux) HandleRest(h Handler) {
+	if h == nil || m.rest != nil {
+		panic("exchange: cannot register this handler for the rest of the types")
+	}
+	m.rest = h
+}
+
+// handler returns who answers commands of the given type; nil: nobody.
+func (m *Mux) handler(typ string) Handler {
+	if h := m.handlers[typ]; h != nil || m.known[typ] {
+		return h
+	}
+	return m.rest
+}
+
 // HandleOrdered is Handle for a type whose commands build on each other: on one
 // endpoint all commands of all ordered types are handled one at a time, in the
 // order of their arrival. Such a handler must be short and must not wait for
@@ -94,7 +114,7 @@ func (m *Mux) clone() *Mux {
 		return &Mux{}
 	}
 	return &Mux{
-		Observe: m.Observe, Replies: m.Replies,
+		Observe: m.Observe, Replies: m.Replies, rest: m.rest,
 		handlers: maps.Clone(m.handlers), ordered: maps.Clone(m.ordered), known: maps.Clone(m.known),
 	}
 }
@@ -136,17 +156,22 @@ func (m *Mux) Dispatch(ctx context.Context, cmd Command, progress func(Reply) er
 // refuse answers a command that has no handler here.
 func (m *Mux) refuse(cmd *Command) (Reply, bool) {
 	switch {
-	case m != nil && m.handlers[cmd.Type] != nil:
+	case m != nil && m.handler(cmd.Type) != nil:
 		return Reply{}, false
 	case m != nil && m.known[cmd.Type]:
 		r := failure(cmd, "no handler for commands of type "+cmd.Type)
 		r.Type = TypeNoReply
 		return r, true
 	default:
-		r := failure(cmd, "Command unknown")
-		r.Type, r.Payload = TypeUnknown, emptyObject
-		return r, true
+		return unknown(cmd), true
 	}
+}
+
+// unknown is the reply to a command whose type nobody here knows.
+func unknown(cmd *Command) Reply {
+	r := failure(cmd, "Command unknown")
+	r.Type, r.Payload = TypeUnknown, emptyObject
+	return r
 }
 
 // run answers cmd, whose handler exists, from the cache of replies or by its handler.
@@ -169,7 +194,10 @@ func (m *Mux) call(ctx context.Context, cmd *Command, progress func(Reply) error
 			reply = failure(cmd, "internal error: the handler of "+cmd.Type+" panicked")
 		}
 	}()
-	v, err := m.handlers[cmd.Type](ctx, req)
+	v, err := m.handler(cmd.Type)(ctx, req)
+	if errors.Is(err, ErrUnknown) && m.handlers[cmd.Type] == nil {
+		return unknown(cmd)
+	}
 	if err == nil {
 		var p json.RawMessage
 		if p, err = marshal(v); err == nil {
