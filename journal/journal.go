@@ -1,9 +1,15 @@
 package journal
 
 import (
-	"context"
-	"iter"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
 	"time"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // Record is one step of one instance's history. Its JSON is the public form.
@@ -41,53 +47,163 @@ type Instance struct {
 	Live []byte `json:"live,omitempty"`
 }
 
-// Journal is the durable memory of a peer in one folder. It is safe for
-// concurrent use; writes that arrive together share one fsync.
-type Journal struct{}
-
 // Options of Open.
 type Options struct {
-	Keep int // history records kept per instance; default 1000
+	Keep  int // history records kept per instance; default 1000
+	Total int // history records kept of all instances, gone ones included; default 1,000,000
 }
+
+const (
+	fileName     = "journal.db"
+	lockName     = "journal.lock"
+	defaultKeep  = 1000
+	defaultTotal = 1_000_000
+)
 
 // ErrLocked says that another process holds the folder's journal.
-var ErrLocked error
+var ErrLocked = errors.New("journal is in use by another process")
 
-// Open opens or creates the journal in dir. It fails within 1 s with ErrLocked
-// when another process has it, and with a clear error when the file is damaged.
-func Open(dir string, o Options) (*Journal, error) { panic("seam") }
+// ErrClosed is returned by every method after Close.
+var ErrClosed = errors.New("journal is closed")
 
-// Append writes records (their Seq is assigned, in order) together with the
-// instances that changed with them, in one transaction; it returns when they
-// are on disk, with the last sequence number.
-func (j *Journal) Append(recs []Record, insts ...Instance) (uint64, error) { panic("seam") }
+// Journal is the durable memory of a peer in one folder. It is safe for
+// concurrent use; writes that arrive together share one fsync.
+//
+// Lifecycle: Open, use, Close once; every Watch ends at Close.
+type Journal struct {
+	path string
+	opts Options
+	lock *os.File
 
-// Instances returns all instances known.
-func (j *Journal) Instances() ([]Instance, error) { panic("seam") }
+	queue  chan *write   // to the committer
+	closed chan struct{} // closed by Close
+	done   chan struct{} // closed when the committer has ended
+	once   sync.Once
 
-// Forget drops the instance row (its history stays until it ages out).
-func (j *Journal) Forget(application, name string) error { panic("seam") }
+	// store guards db, which the committer replaces after a failed commit;
+	// nil while no good file is open.
+	store sync.RWMutex
+	db    *bolt.DB
 
-// Filter selects records; zero values select all.
-type Filter struct {
-	Application, Name string
-	Since             uint64 // records with Seq > Since
-	Last              int    // only the last N
+	// mu guards all following fields; only the committer changes them.
+	mu      sync.RWMutex
+	tally   tally
+	changed chan struct{} // closed and replaced at each commit
 }
 
-// Read returns the matching records in order.
-func (j *Journal) Read(f Filter) ([]Record, error) { panic("seam") }
+// Open opens or creates the journal in dir, creating dir itself. It fails
+// within 1 s with ErrLocked when another process has it, with a *DamageError
+// when the file is damaged and with a *VersionError when a newer peer wrote it.
+// It reads the whole file once to be sure of it.
+func Open(dir string, o Options) (*Journal, error) {
+	if o.Keep <= 0 {
+		o.Keep = defaultKeep
+	}
+	if o.Total <= 0 {
+		o.Total = defaultTotal
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot create the journal's folder: %w", err)
+	}
+	lock, err := acquire(filepath.Join(dir, lockName))
+	if err != nil {
+		return nil, err
+	}
+	j := &Journal{
+		path:    filepath.Join(dir, fileName),
+		opts:    o,
+		lock:    lock,
+		queue:   make(chan *write, maxBatch),
+		closed:  make(chan struct{}),
+		done:    make(chan struct{}),
+		changed: make(chan struct{}),
+	}
+	if err := j.open(); err != nil {
+		_ = lock.Close()
+		return nil, err
+	}
+	go j.commitLoop()
+	return j, nil
+}
 
-// Watch yields matching records, those on disk first, then new ones as they
-// are written, until ctx ends. A reader that falls more than a bounded number
-// of records behind is caught up from disk; nothing is skipped silently.
-func (j *Journal) Watch(ctx context.Context, f Filter) iter.Seq2[Record, error] { panic("seam") }
+// Append writes records (their Seq is assigned, in order, and set in recs)
+// together with the instances that changed with them, in one transaction. It
+// returns when they are on disk, with the last sequence number. On an error
+// nothing of them is acknowledged.
+func (j *Journal) Append(recs []Record, insts ...Instance) (uint64, error) {
+	w := newWrite()
+	for i := range recs {
+		if err := w.addRecord(&recs[i]); err != nil {
+			return 0, err
+		}
+	}
+	for i := range insts {
+		if err := w.addInstance(&insts[i]); err != nil {
+			return 0, err
+		}
+	}
+	last, err := j.commit(w)
+	if err != nil {
+		return 0, fmt.Errorf("cannot write the journal %s: %w", j.path, err)
+	}
+	for i := range recs {
+		recs[i].Seq = last - uint64(len(recs)-1-i)
+	}
+	return last, nil
+}
 
-// Get and Put keep small opaque values (settings that survive) by key.
-func (j *Journal) Get(key string) ([]byte, error) { panic("seam") }
+// Forget drops the instance row (its history stays until it ages out).
+func (j *Journal) Forget(application, name string) error {
+	key, err := instanceKey(application, name)
+	if err != nil {
+		return err
+	}
+	return j.change(bucketInstances, key, nil)
+}
 
 // Put stores value under key, on disk when it returns; nil deletes.
-func (j *Journal) Put(key string, value []byte) error { panic("seam") }
+func (j *Journal) Put(key string, value []byte) error {
+	if key == "" || len(key) > maxName {
+		return fmt.Errorf("a setting's key has 1 to %d bytes, %q has %d", maxName, key, len(key))
+	}
+	return j.change(bucketSettings, []byte(key), value)
+}
 
-// Close flushes and closes.
-func (j *Journal) Close() error { panic("seam") }
+func (j *Journal) change(bucket string, key, value []byte) error {
+	w := newWrite()
+	w.rows = append(w.rows, row{bucket: bucket, key: key, value: value})
+	if _, err := j.commit(w); err != nil {
+		return fmt.Errorf("cannot write the journal %s: %w", j.path, err)
+	}
+	return nil
+}
+
+// Close waits for the writes under way, ends every Watch and releases the
+// folder. It may be called more than once.
+func (j *Journal) Close() error {
+	var err error
+	j.once.Do(func() {
+		close(j.closed)
+		<-j.done
+		j.store.Lock()
+		defer j.store.Unlock()
+		if j.db != nil {
+			err = j.db.Close()
+			j.db = nil
+		}
+		_ = j.lock.Close()
+	})
+	return err
+}
+
+// instanceKey is application NUL name, which sorts by application first.
+func instanceKey(application, name string) ([]byte, error) {
+	if name == "" || len(application)+len(name) > maxName {
+		return nil, fmt.Errorf("an instance's application and name have 1 to %d bytes together, %q/%q have %d",
+			maxName, application, name, len(application)+len(name))
+	}
+	if strings.ContainsRune(application, 0) || strings.ContainsRune(name, 0) {
+		return nil, fmt.Errorf("instance %q/%q has a NUL in its name", application, name)
+	}
+	return []byte(application + "\x00" + name), nil
+}

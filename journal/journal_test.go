@@ -1,0 +1,447 @@
+package journal
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"sync"
+	"testing"
+	"time"
+
+	bolt "go.etcd.io/bbolt"
+	"pgregory.net/rapid"
+)
+
+func open(t testing.TB, dir string, o Options) *Journal {
+	t.Helper()
+	j, err := Open(dir, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	return j
+}
+
+func rec(app, name, to string) Record {
+	return Record{At: time.Unix(1_700_000_000, 42).UTC(), Application: app, Name: name, Generation: 3, From: "starting", To: to, Cause: "status", By: "peer", Pid: 42}
+}
+
+func mustAppend(t testing.TB, j *Journal, recs ...Record) uint64 {
+	t.Helper()
+	seq, err := j.Append(recs)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return seq
+}
+
+func mustRead(t testing.TB, j *Journal, f Filter) []Record {
+	t.Helper()
+	recs, err := j.Read(f)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return recs
+}
+
+func seqs(recs []Record) []uint64 {
+	out := make([]uint64, 0, len(recs))
+	for _, r := range recs {
+		out = append(out, r.Seq)
+	}
+	return out
+}
+
+func TestEverythingWrittenIsThereAfterReopening(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, Options{})
+	in := []Record{rec("orders", "ticker", "running"), rec("orders", "ticker", "failed")}
+	in[1].Exit = &Exit{Code: -1, Signal: "SIGKILL"}
+	if seq, err := j.Append(in, Instance{Application: "orders", Name: "ticker", Generation: 3, Desired: "up", Live: []byte("id")}); err != nil || seq != 2 {
+		t.Fatal(seq, err)
+	}
+	if in[0].Seq != 1 || in[1].Seq != 2 {
+		t.Fatalf("Append did not set Seq: %v", seqs(in))
+	}
+	if err := j.Put("plan", []byte("hash")); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+
+	j = open(t, dir, Options{})
+	out := mustRead(t, j, Filter{})
+	if fmt.Sprint(out[0]) != fmt.Sprint(in[0]) || *out[1].Exit != *in[1].Exit || len(out) != 2 {
+		t.Fatalf("read %+v, wrote %+v", out, in)
+	}
+	insts, err := j.Instances()
+	if err != nil || len(insts) != 1 || string(insts[0].Live) != "id" || insts[0].Desired != "up" {
+		t.Fatal(insts, err)
+	}
+	if v, err := j.Get("plan"); err != nil || string(v) != "hash" {
+		t.Fatalf("%q %v", v, err)
+	}
+	if seq := mustAppend(t, j, rec("orders", "ticker", "running")); seq != 3 {
+		t.Fatalf("sequence went on at %d, not 3", seq)
+	}
+}
+
+func TestForgetAndPutNilRemove(t *testing.T) {
+	j := open(t, t.TempDir(), Options{})
+	if _, err := j.Append([]Record{rec("a", "x", "running")}, Instance{Application: "a", Name: "x"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(j.Put("k", []byte{}), j.Forget("a", "x"), j.Forget("a", "never")); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := j.Get("k"); v == nil || err != nil {
+		t.Fatalf("an empty value is a value: %v %v", v, err)
+	}
+	if err := j.Put("k", nil); err != nil {
+		t.Fatal(err)
+	}
+	if v, err := j.Get("k"); v != nil || err != nil {
+		t.Fatal(v, err)
+	}
+	if insts, err := j.Instances(); err != nil || len(insts) != 0 {
+		t.Fatal(insts, err)
+	}
+	if len(mustRead(t, j, Filter{Name: "x"})) != 1 {
+		t.Fatal("history went with the instance")
+	}
+}
+
+func TestSequenceNumbersNeverComeTwiceEvenWhenAllHistoryIsTrimmed(t *testing.T) {
+	dir := t.TempDir()
+	var last uint64
+	for range 4 {
+		j := open(t, dir, Options{Keep: 1, Total: 1})
+		for range 3 {
+			seq := mustAppend(t, j, rec("a", "x", "running"))
+			if seq <= last {
+				t.Fatalf("%d after %d", seq, last)
+			}
+			last = seq
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestFilters(t *testing.T) {
+	j := open(t, t.TempDir(), Options{})
+	mustAppend(t, j, rec("a", "x", "1"), rec("a", "xx", "2"), rec("b", "x", "3"), rec("a", "x", "4"), rec("a\x01", "x", "5"), rec("a", "x", "6"))
+	for _, c := range []struct {
+		f    Filter
+		want string
+	}{
+		{Filter{}, "[1 2 3 4 5 6]"},
+		{Filter{Application: "a", Name: "x"}, "[1 4 6]"},
+		{Filter{Application: "a"}, "[1 2 4 6]"},
+		{Filter{Name: "x"}, "[1 3 4 5 6]"},
+		{Filter{Name: "x", Last: 2}, "[5 6]"},
+		{Filter{Last: 2}, "[5 6]"},
+		{Filter{Last: 9}, "[1 2 3 4 5 6]"},
+		{Filter{Since: 4}, "[5 6]"},
+		{Filter{Since: 4, Last: 9}, "[5 6]"},
+		{Filter{Application: "a", Name: "x", Since: 1, Last: 1}, "[6]"},
+		{Filter{Application: "a", Name: "x", Since: 6}, "[]"},
+		{Filter{Since: ^uint64(0)}, "[]"},
+		{Filter{Application: "b", Name: "x", Last: 5}, "[3]"},
+		{Filter{Name: "nobody"}, "[]"},
+	} {
+		if got := fmt.Sprint(seqs(mustRead(t, j, c.f))); got != c.want {
+			t.Errorf("%+v: %s, want %s", c.f, got, c.want)
+		}
+	}
+}
+
+// The journal against a model: a slice per instance.
+func TestHistoryMatchesAModel(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		dir, err := os.MkdirTemp("", "journal")
+		if err != nil {
+			r.Fatal(err)
+		}
+		defer os.RemoveAll(dir)
+		keep := rapid.IntRange(1, 5).Draw(r, "keep")
+		j, err := Open(dir, Options{Keep: keep})
+		if err != nil {
+			r.Fatal(err)
+		}
+		defer func() { _ = j.Close() }()
+		model := map[string][]uint64{}
+		for range rapid.IntRange(1, 12).Draw(r, "steps") {
+			if rapid.IntRange(0, 4).Draw(r, "reopen") == 0 {
+				if err := j.Close(); err != nil {
+					r.Fatal(err)
+				}
+				if j, err = Open(dir, Options{Keep: keep}); err != nil {
+					r.Fatal(err)
+				}
+			}
+			names := rapid.SliceOfN(rapid.SampledFrom([]string{"x", "y", "x#2"}), 1, 4).Draw(r, "names")
+			recs := make([]Record, len(names))
+			for i, n := range names {
+				recs[i] = rec("a", n, "running")
+			}
+			if _, err := j.Append(recs); err != nil {
+				r.Fatal(err)
+			}
+			for i, n := range names {
+				model[n] = append(model[n], recs[i].Seq)
+				model[n] = model[n][max(0, len(model[n])-keep):]
+			}
+			for n, want := range model {
+				got, err := j.Read(Filter{Application: "a", Name: n})
+				if err != nil || fmt.Sprint(seqs(got)) != fmt.Sprint(want) {
+					r.Fatalf("%s: %v %v, want %v", n, seqs(got), err, want)
+				}
+			}
+		}
+	})
+}
+
+func TestTotalBoundsTheHistoryOfInstancesThatAreGone(t *testing.T) {
+	j := open(t, t.TempDir(), Options{Total: 10})
+	for i := range 30 {
+		mustAppend(t, j, rec("a", fmt.Sprintf("gone%d", i), "running"))
+	}
+	if got := len(mustRead(t, j, Filter{})); got != 10 {
+		t.Fatalf("%d records kept", got)
+	}
+	if got := len(j.tally.heads); got != 10 {
+		t.Fatalf("%d heads kept", got)
+	}
+}
+
+func TestBadNamesAreRefused(t *testing.T) {
+	j := open(t, t.TempDir(), Options{})
+	for _, r := range []Record{rec("a", "", "x"), rec("a\x00b", "x", "x"), rec("a", string(make([]byte, 2000)), "x")} {
+		if _, err := j.Append([]Record{rec("a", "ok", "x"), r}); err == nil {
+			t.Errorf("%q was accepted", r.Name)
+		}
+	}
+	if len(mustRead(t, j, Filter{})) != 0 {
+		t.Fatal("part of a refused Append was written")
+	}
+}
+
+func TestParallelWritersShareCommitsAndLoseNothing(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, Options{Keep: 10_000})
+	var wg sync.WaitGroup
+	for w := range 32 {
+		wg.Go(func() {
+			for range 20 {
+				if _, err := j.Append([]Record{rec("a", fmt.Sprint(w), "running")}); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	for i, r := range mustRead(t, j, Filter{}) {
+		if r.Seq != uint64(i+1) {
+			t.Fatalf("record %d has seq %d", i, r.Seq)
+		}
+	}
+	if got := j.tally.seq; got != 640 {
+		t.Fatalf("%d records", got)
+	}
+}
+
+func TestSecondOpenerIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	open(t, dir, Options{})
+	if _, err := Open(dir, Options{}); !errors.Is(err, ErrLocked) {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestClosedJournalSaysSo(t *testing.T) {
+	j := open(t, t.TempDir(), Options{})
+	if err := errors.Join(j.Close(), j.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_, err := j.Append([]Record{rec("a", "x", "y")})
+	_, err2 := j.Read(Filter{})
+	if !errors.Is(err, ErrClosed) || !errors.Is(err2, ErrClosed) {
+		t.Fatal(err, err2)
+	}
+}
+
+// The child of TestKilledWriter: appends for ever, telling each acknowledged
+// sequence number on stdout.
+func TestMainAsWriter(t *testing.T) {
+	dir := os.Getenv("JOURNAL_TEST_WRITER")
+	if dir == "" {
+		t.Skip("only as a child of TestKilledWriterLosesNothingAcknowledged")
+	}
+	j := open(t, dir, Options{Keep: 50})
+	for {
+		fmt.Println(mustAppend(t, j, rec("a", "x", "running")))
+	}
+}
+
+func TestKilledWriterLosesNothingAcknowledged(t *testing.T) {
+	dir := t.TempDir()
+	var acked uint64
+	for round := range 5 {
+		cmd := exec.Command(os.Args[0], "-test.run=^TestMainAsWriter$")
+		cmd.Env = append(os.Environ(), "JOURNAL_TEST_WRITER="+dir)
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for range 20 + round*17 {
+			if _, err := fmt.Fscan(out, &acked); err != nil {
+				t.Fatal(err)
+			}
+		}
+		_ = cmd.Process.Kill()
+		for { // what it still said before it died
+			if _, err := fmt.Fscan(out, &acked); err != nil {
+				break
+			}
+		}
+		_ = cmd.Wait()
+		j := open(t, dir, Options{Keep: 50})
+		recs := mustRead(t, j, Filter{Last: 1})
+		if len(recs) != 1 || recs[0].Seq < acked || recs[0].Seq > acked+1 {
+			t.Fatalf("acknowledged %d, found %v", acked, seqs(recs))
+		}
+		if err := j.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func TestNewerFormatIsRefused(t *testing.T) {
+	dir := t.TempDir()
+	if err := open(t, dir, Options{}).Close(); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, fileName)
+	db, err := bolt.Open(path, 0o600, boltOptions())
+	if err != nil {
+		t.Fatal(err)
+	}
+	err = db.Update(func(tx *bolt.Tx) error {
+		sealed := seal(bucketMeta, []byte(keyState), []byte{9, 0, 'n', 'e', 'w'})
+		return tx.Bucket([]byte(bucketMeta)).Put([]byte(keyState), sealed)
+	})
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(dir, Options{})
+	var v *VersionError
+	if !errors.As(err, &v) || v.Found != 9 {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestWatchGoesFromDiskToLive(t *testing.T) {
+	j := open(t, t.TempDir(), Options{Keep: 10_000})
+	for range 2 * watchPage {
+		mustAppend(t, j, rec("a", "x", "running"), rec("a", "other", "running"))
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	var writer sync.WaitGroup
+	defer writer.Wait()
+	n := 0
+	for r, err := range j.Watch(ctx, Filter{Application: "a", Name: "x", Since: 2}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := uint64(3 + 2*n); r.Seq != want {
+			t.Fatalf("seq %d, want %d", r.Seq, want)
+		}
+		n++
+		if n == 2*watchPage-1 {
+			writer.Go(func() {
+				for range 3 {
+					mustAppend(t, j, rec("a", "x", "live"), rec("a", "other", "live"))
+				}
+			})
+		}
+		if n == 2*watchPage+2 {
+			cancel()
+		}
+	}
+	if n != 2*watchPage+2 {
+		t.Fatalf("%d records", n)
+	}
+}
+
+func TestWatchLast(t *testing.T) {
+	j := open(t, t.TempDir(), Options{})
+	mustAppend(t, j, rec("a", "x", "1"), rec("a", "x", "2"), rec("a", "x", "3"))
+	var got []uint64
+	for r, err := range j.Watch(t.Context(), Filter{Last: 2}) {
+		if err != nil {
+			t.Fatal(err)
+		}
+		got = append(got, r.Seq)
+		if len(got) == 2 {
+			mustAppend(t, j, rec("a", "x", "4"))
+		}
+		if r.Seq == 4 {
+			break
+		}
+	}
+	if fmt.Sprint(got) != "[2 3 4]" {
+		t.Fatal(got)
+	}
+}
+
+func TestSlowWatcherIsToldOfWhatAgedOut(t *testing.T) {
+	j := open(t, t.TempDir(), Options{Keep: 3})
+	mustAppend(t, j, rec("a", "x", "first"), rec("a", "y", "first"))
+	var got []string
+	for r, err := range j.Watch(t.Context(), Filter{Name: "x"}) {
+		var gap *GapError
+		switch {
+		case errors.As(err, &gap):
+			got = append(got, fmt.Sprintf("gap %d-%d", gap.After, gap.Before))
+		case err != nil:
+			t.Fatal(err)
+		default:
+			got = append(got, fmt.Sprint(r.Seq))
+		}
+		if r.Seq == 1 { // slow: meanwhile ten more come, three of which stay
+			for range 10 {
+				mustAppend(t, j, rec("a", "x", "more"))
+			}
+		}
+		if r.Seq == 12 {
+			break
+		}
+	}
+	if fmt.Sprint(got) != "[1 gap 2-10 10 11 12]" {
+		t.Fatal(got)
+	}
+}
+
+func TestWatchEndsWithClose(t *testing.T) {
+	j := open(t, t.TempDir(), Options{})
+	mustAppend(t, j, rec("a", "x", "1"))
+	var last error
+	for _, err := range j.Watch(t.Context(), Filter{}) {
+		if last = err; err == nil {
+			go func() { _ = j.Close() }()
+		}
+	}
+	if !errors.Is(last, ErrClosed) {
+		t.Fatal(last)
+	}
+}

@@ -1,0 +1,57 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// How long a second opener waits: a killed peer's lock goes with its last
+// thread, a moment after its pid is reported gone.
+const (
+	lockPatience = 500 * time.Millisecond
+	lockRetry    = 10 * time.Millisecond
+)
+
+// acquire takes the folder's lock. The lock is a file of its own, so that it
+// holds while the database is created, verified or reopened; the operating
+// system drops it with the process, however that ends.
+func acquire(path string) (*os.File, error) {
+	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return nil, fmt.Errorf("cannot open the journal's lock: %w", err)
+	}
+	for deadline := time.Now().Add(lockPatience); ; time.Sleep(lockRetry) {
+		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			break
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			_ = f.Close()
+			return nil, fmt.Errorf("cannot lock %s: %w", path, err)
+		}
+		if time.Now().After(deadline) {
+			err = lockedBy(f, path)
+			_ = f.Close()
+			return nil, err
+		}
+	}
+	// The pid is for the refused one's message only, so failing is no fault.
+	if f.Truncate(0) == nil {
+		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
+	}
+	return f, nil
+}
+
+func lockedBy(f *os.File, path string) error {
+	b := make([]byte, 32)
+	n, _ := f.ReadAt(b, 0)
+	if pid := strings.TrimSpace(string(b[:n])); pid != "" {
+		return fmt.Errorf("%w: process %s holds %s; stop it, or use another state folder", ErrLocked, pid, path)
+	}
+	return fmt.Errorf("%w: %s is held; use another state folder", ErrLocked, path)
+}
