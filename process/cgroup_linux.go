@@ -108,7 +108,7 @@ func (h hierarchies) create(name string, held containment, l Limits) (g group, e
 		}
 	}
 	for _, s := range l.v1() {
-		if (held == cgroupV2 && h.v2[s.controller]) || h.v1[s.controller] == "" {
+		if !h.onV1(held, s.controller) {
 			continue
 		}
 		if err := g.limit(filepath.Join(h.v1[s.controller], name), s); err != nil {
@@ -116,6 +116,12 @@ func (h hierarchies) create(name string, held containment, l Limits) (g group, e
 		}
 	}
 	return g, nil
+}
+
+// onV1 says whether a controller is to be used in version 1: where it is only
+// there, or the tree is not held by version 2.
+func (h hierarchies) onV1(held containment, controller string) bool {
+	return h.v1[controller] != "" && !(held == cgroupV2 && h.v2[controller])
 }
 
 // limit writes one v1 setting, making its folder first.

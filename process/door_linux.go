@@ -160,7 +160,7 @@ func (d *Door) register(p *Process) error {
 	return nil
 }
 
-// forgetLeader is called when the leader was reaped and its pid is free.
+// forgetLeader leaves the pid to the reaper: it was waited for, or will not be.
 func (d *Door) forgetLeader(p *Process) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -23,7 +23,7 @@ type sessionTree struct {
 }
 
 func newSessionTree(id Identity, t *table, g group) *sessionTree {
-	return &sessionTree{roster{&sessionHolder{leader: id, table: t, known: map[int]uint64{}}}, g}
+	return &sessionTree{newRoster(&sessionHolder{leader: id, table: t, known: map[int]uint64{}}), g}
 }
 
 // killPasses bound how often one kill looks for members born during the last.
@@ -33,7 +33,7 @@ const killPasses = 10
 // between the look and the signal.
 func (t *sessionTree) kill() error {
 	for range killPasses {
-		stats, err := t.stats()
+		stats, err := t.stats(time.Now())
 		if err != nil || len(stats) == 0 {
 			return err
 		}
@@ -56,8 +56,8 @@ type sessionHolder struct {
 	known map[int]uint64 // pid → start ticks
 }
 
-func (h *sessionHolder) stats() ([]stat, error) {
-	snap, err := h.table.snapshot(time.Now())
+func (h *sessionHolder) stats(since time.Time) ([]stat, error) {
+	snap, err := h.table.snapshot(since)
 	if err != nil {
 		return nil, err
 	}
@@ -132,11 +132,11 @@ type table struct {
 	last *snapshot
 }
 
-// snapshot is never older than asked.
-func (t *table) snapshot(asked time.Time) (*snapshot, error) {
+// snapshot is of some time not before since.
+func (t *table) snapshot(since time.Time) (*snapshot, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.last != nil && !t.last.taken.Before(asked) {
+	if t.last != nil && !t.last.taken.Before(since) {
 		return t.last, nil
 	}
 	next := &snapshot{taken: time.Now()}

@@ -70,7 +70,7 @@ func (d *Door) spawn(s Spec, g group, token string) (id Identity, pidfd int, err
 		}
 	}()
 	var pid int
-	if why := needsShim(s, g); why {
+	if d.needsShim(s) {
 		pid, err = spawnThroughShim(s, g, attr)
 	} else {
 		pid, err = syscall.ForkExec(s.Path, s.Args, attr)
