@@ -94,7 +94,7 @@ func TestDamageAnywhere(t *testing.T) {
 	if _, err := f.Write(file); err != nil {
 		t.Fatal(err)
 	}
-	refused, opened, step := 0, 0, 13
+	refused, opened, step := 0, 0, 41
 	if os.Getenv("JOURNAL_EVERY_BYTE") != "" {
 		step = 1
 	}
