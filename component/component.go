@@ -3,8 +3,7 @@ package component
 import (
 	"context"
 	"encoding/json"
-
-	"github.com/hashicorp/go-hclog"
+	"errors"
 )
 
 // Component is what an author writes. Execute is the work: it runs while the
@@ -13,7 +12,11 @@ import (
 //
 // Everything else is optional and found by assertion; in the order of a life:
 // Configurer, Connecter, Starter, then Execute, then Drainer, Cleaner; and at
-// any time HealthChecker, Statser, LogLeveler, PrimaryAware, CommandHandler.
+// any time HealthChecker, Statser, LogLeveler, PrimaryAware, CommandHandler,
+// Flusher, OutLogClearer, ErrLogClearer.
+//
+// The methods of a life are called one after the other (Drain while Execute
+// still runs); the others come from other goroutines at any time.
 type Component interface {
 	Execute(ctx context.Context) error
 }
@@ -28,7 +31,8 @@ type Connecter interface {
 	Connect(ctx context.Context) error
 }
 
-// Starter prepares the work in COMPONENT_START.
+// Starter prepares the work in COMPONENT_START. As for Configure and Connect,
+// ctx ends when the component is told to stop.
 type Starter interface {
 	Start(ctx context.Context) error
 }
@@ -39,7 +43,9 @@ type Drainer interface {
 	Drain(ctx context.Context) error
 }
 
-// Cleaner closes what was opened, in COMPONENT_STOP_CLEANUP.
+// Cleaner closes what was opened, in COMPONENT_STOP_CLEANUP; ctx ends with the
+// stop budget. It is called after a start that failed half-way, too, and must
+// cope with what was never opened.
 type Cleaner interface {
 	Cleanup(ctx context.Context) error
 }
@@ -59,7 +65,8 @@ type LogLeveler interface {
 	SetLogLevel(logger, level string)
 }
 
-// PrimaryAware is told whether it is the primary of its target.
+// PrimaryAware is told whether it is the primary of its target. Terms never go
+// back: a lower one is refused before it gets here.
 type PrimaryAware interface {
 	Primary(primary bool, term uint64)
 }
@@ -70,18 +77,24 @@ type CommandHandler interface {
 	HandleCommand(ctx context.Context, typ string, payload json.RawMessage, progress func(any) error) (any, error)
 }
 
-// Config is what the peer says of this instance.
-type Config struct {
-	Address    string                     // application__version__instance
-	Values     map[string]any             // the profile's `config`
-	Arguments  map[string]string          // runtime arguments
-	Named      map[string]json.RawMessage // NAMED_CONFIGURATION
-	Secrets    map[string]string
-	Properties map[string]any // MANAGEABLE_PROPERTIES
+// ErrUnknownCommand is what HandleCommand returns for types that are not its.
+var ErrUnknownCommand = errors.New("command unknown")
+
+// Flusher answers FLUSH_MESSAGES: it hands on what is buffered.
+type Flusher interface {
+	Flush(ctx context.Context) error
 }
 
-// Decode unmarshals Values into v, strictly: unknown keys are an error.
-func (c *Config) Decode(v any) error { panic("seam") }
+// OutLogClearer answers CLEAR_OUT_LOGS, for a component that keeps an output
+// log of its own. What it prints is its peer's to keep.
+type OutLogClearer interface {
+	ClearOutLogs(ctx context.Context) error
+}
+
+// ErrLogClearer answers CLEAR_ERR_LOGS, likewise for an error log.
+type ErrLogClearer interface {
+	ClearErrLogs(ctx context.Context) error
+}
 
 // Info names the component.
 type Info struct {
@@ -89,18 +102,3 @@ type Info struct {
 	Version string   // of the component itself
 	Loggers []string // names known from the start; more appear as they are made
 }
-
-// Main runs c under its peer until it is told to stop, and never returns: call
-// it from main with nothing before it. Without a peer it explains itself and
-// exits 1.
-func Main(info Info, c Component) { panic("seam") }
-
-// Logger returns the logger of that name ("" is root); its level is changed at
-// run time by SET_LOGLEVEL. Safe for concurrent use.
-func Logger(name string) hclog.Logger { panic("seam") }
-
-// Peer returns the way back to the peer: commands and data requests.
-func Peer() *PeerClient { panic("seam") }
-
-// PeerClient commands the peer from inside a component.
-type PeerClient struct{}

@@ -1,9 +1,6 @@
 package control
 
-import (
-	"context"
-	"fmt"
-)
+import "context"
 
 type callerKey struct{}
 
@@ -18,33 +15,39 @@ func CallerFrom(ctx context.Context) Caller {
 	return c
 }
 
-// Code classifies an error for exit codes and HTTP status; it is the "code" of
-// the JSON error.
-type Code string
-
-// The codes with the exit code of ccpc in brackets.
-const (
-	CodeFailed      Code = "failed"      // [1] 500
-	CodeUsage       Code = "usage"       // [2] 400
-	CodeNotFound    Code = "notFound"    // [3] 404
-	CodeTimeout     Code = "timeout"     // [4] 504
-	CodeUnreachable Code = "unreachable" // [5]
-	CodeRefused     Code = "refused"     // [6] 403
-	CodeInvalid     Code = "invalid"     // [7] 422
-)
-
-// Error is what an operation fails with. On a channel it travels as the JSON
-// text of errorDetails.
-type Error struct {
-	Code    Code   `json:"code"`
-	Message string `json:"message"`
-	Details any    `json:"details,omitempty"`
+// Permit returns nil when c's role suffices for the operation, else a refusal
+// that names both.
+func (o Operation) Permit(c Caller) error {
+	if c.Role >= o.Role {
+		return nil
+	}
+	who := c.By
+	if who == "" {
+		who = "an unknown caller"
+	}
+	return Errorf(CodeRefused, "%s needs the role %s; %s has %s", o.Type, o.Role, who, c.Role)
 }
 
-// Error returns the message.
-func (e *Error) Error() string { return e.Message }
+// String is the word that profiles use for the role; "no role" without one.
+func (r Role) String() string {
+	switch r {
+	case Viewer:
+		return "viewer"
+	case Operator:
+		return "operator"
+	case Admin:
+		return "admin"
+	default:
+		return "no role"
+	}
+}
 
-// Errorf makes an Error.
-func Errorf(code Code, format string, args ...any) *Error {
-	return &Error{Code: code, Message: fmt.Sprintf(format, args...)}
+// ParseRole is the inverse of String for the three roles.
+func ParseRole(s string) (Role, error) {
+	for r := Viewer; r <= Admin; r++ {
+		if r.String() == s {
+			return r, nil
+		}
+	}
+	return NoRole, Errorf(CodeInvalid, "unknown role %q: use viewer, operator or admin", s)
 }

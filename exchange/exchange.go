@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,11 +23,23 @@ const (
 // Terminal reports whether a reply with this status ends its command.
 func (s Status) Terminal() bool { return s != Pending && s != InProgress }
 
+// UnmarshalJSON reads a status; one that is not known counts as ERROR, so that
+// no caller takes a word it does not understand for success.
+func (s *Status) UnmarshalJSON(b []byte) error {
+	switch known := Status(bytes.Trim(b, `"`)); known {
+	case Pending, InProgress, Succeeded:
+		*s = known
+	default:
+		*s = Failed
+	}
+	return nil
+}
+
 // Types that the exchange itself knows.
 const (
 	TypeUnknown = "UNKNOWN"  // reply to a command whose type nobody here knows
 	TypeNoReply = "NO_REPLY" // reply to a known command that has no handler here
-	TypeCancel  = "CANCEL"   // command: stop working on {commandId}
+	TypeCancel  = "CANCEL"   // command: stop working on {commandId}; never answered itself
 )
 
 // Command asks the other side of a channel to do something. The ID is the only
@@ -52,9 +65,22 @@ type Reply struct {
 	TraceParent  string          `json:"traceparent,omitempty"`
 }
 
-// Err returns a *ReplyError when the reply's status is ERROR, else nil.
+// UnmarshalJSON reads a reply; a missing status counts as ERROR, like one that
+// is not known.
+func (r *Reply) UnmarshalJSON(b []byte) error {
+	type plain Reply
+	p := plain{Status: Failed}
+	if err := json.Unmarshal(b, &p); err != nil {
+		return err
+	}
+	*r = Reply(p)
+	return nil
+}
+
+// Err returns a *ReplyError when the reply ends its command without success,
+// else nil.
 func (r Reply) Err() error {
-	if r.Status != Failed {
+	if r.Status == Succeeded || !r.Status.Terminal() {
 		return nil
 	}
 	return &ReplyError{Type: r.Type, Details: r.ErrorDetails}
@@ -70,7 +96,8 @@ type Frame struct {
 // another Recvs; Close may be called from any and makes both return.
 type Channel interface {
 	// Send hands one frame to the transport. It blocks while the transport is
-	// full and fails once the channel is closed.
+	// full and fails once the channel is closed. An error that wraps
+	// ErrTooLarge refuses this frame only; after any other the channel is dead.
 	Send(Frame) error
 	// Recv blocks for the next frame. io.EOF means that the other side closed
 	// in an orderly way.
@@ -92,6 +119,14 @@ var (
 	ErrTimeout = errors.New("no reply in time")
 	ErrUnknown = errors.New("command type unknown to the other side")
 	ErrNoReply = errors.New("no handler for the command on the other side")
+
+	// ErrSlowConsumer ends a Stream whose function takes replies more slowly
+	// than they arrive, once Options.StreamBuffer of them are waiting.
+	ErrSlowConsumer = errors.New("intermediate replies arrive faster than they are taken")
+	// ErrTooLarge refuses one frame that is over the transport's limit.
+	ErrTooLarge = errors.New("message over the channel's size limit")
+	// ErrDuplicate refuses a call whose ID is that of a call still in flight.
+	ErrDuplicate = errors.New("a command with this id is in flight already")
 )
 
 // ReplyError is an ERROR reply as a Go error.

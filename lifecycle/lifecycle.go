@@ -92,6 +92,7 @@ const (
 	EvExited      // the leader ended with Exit; TreeEmpty when nothing of it is left
 	EvGone        // the whole tree is gone
 	EvUnkillable  // force was used and Detail is still there
+	EvRecovered   // takeover: Pid of Generation lives already, in Status and State
 	EvTimer       // Timer ran out
 )
 
@@ -114,6 +115,8 @@ type Event struct {
 	By         string // of intents: who asked
 	Detail     string
 	State      State
+	Status     Status    // of EvRecovered: Starting, Running or Stopping
+	StartedAt  time.Time // of EvRecovered; zero: now
 	Pid        int
 	Exit       Exit
 	TreeEmpty  bool
@@ -194,8 +197,8 @@ type Policy struct {
 	Restart       RestartPolicy
 }
 
-// Machine is one instance's lifecycle as a value: copy it freely, compare it,
-// never share a pointer.
+// Machine is one instance's lifecycle as a value: copy it freely, compare it
+// with reflect.DeepEqual, never share a pointer.
 type Machine struct {
 	Desired     Desired
 	Status      Status
@@ -203,15 +206,72 @@ type Machine struct {
 	Generation  uint64
 	Pid         int
 	Gate        string    // why it must wait; "" = open
-	Reason      string    // why waiting, backoff or failed
+	Reason      string    // why waiting, backoff or failed, or what is unkillable
 	Since       time.Time // of Status
-	StartedAt   time.Time // of the generation's spawn
+	StartedAt   time.Time // of the generation's spawn; zero before it
 	NextStartAt time.Time // in Backoff
 	Restarts    int       // automatic ones since the last operator start
-	LastExit    *Exit
+	LastExit    *Exit     // of the generation that ended last
+	Book        Book      // what the restart policy remembers
+
+	run  run
+	stop stop
+}
+
+// run is what the machine remembers of the generation that lives.
+type run struct {
+	deadline time.Time     // of the launch, extensions included
+	adopted  bool          // taken over and silent since: its first report may name any state
+	started  bool          // was Running once
+	ran      time.Duration // how long it was Running, known when it left
+	exit     *Exit         // the leader ended so, its tree lives on
+}
+
+// sequel says what follows when the stopping generation is gone; it matters
+// only while Desired is Up.
+type sequel uint8
+
+const (
+	thenPolicy sequel = iota // it ended by itself: the restart policy decides
+	thenStart                // it was told to: start again as soon as the gate allows
+)
+
+// stop is the way down in progress.
+type stop struct {
+	sequel  sequel
+	failure string // why the end is a failure whatever its exit; "" = the exit decides
+	final   bool   // the failure is not worth a retry
+	revive  bool   // restart whatever the policy's mode is
+	cause   Cause
+	by      string
+	began   time.Time
+	budget  time.Duration // fixed when the stop began: the old definition governs it
+	asks    bool          // the ladder has an ask
+	next    int           // the rung to come
 }
 
 // Step applies one event at the instant now and returns the machine after it
 // with the effects to carry out in order. It is total: every status × event is
 // decided. An event of another generation changes nothing.
-func (m Machine) Step(now time.Time, p Policy, e Event) (Machine, []Effect) { panic("seam") }
+func (m Machine) Step(now time.Time, p Policy, e Event) (Machine, []Effect) {
+	act, known := cell(m.Status, e)
+	if !known || m.stale(e) {
+		return m, nil
+	}
+	s := stepper{m: m, now: now, p: p, e: e}
+	act(&s)
+	return s.m, s.out
+}
+
+// stale reports whether e belongs to a generation that is not the machine's.
+// An intent may carry one, so that a late verdict on a dead process (a health
+// check's) does not hit its successor.
+func (m Machine) stale(e Event) bool {
+	switch {
+	case e.Kind == EvRecovered:
+		return e.Generation < m.Generation
+	case e.Kind < EvSpawned && e.Generation == 0:
+		return false
+	}
+	return e.Generation != m.Generation
+}

@@ -2,129 +2,157 @@ package process
 
 import (
 	"context"
-	"os"
+	"errors"
 	"syscall"
 	"time"
 )
 
-// Spec says how to spawn one process. Everything not named here is closed or
-// reset: fds above 2, signal masks and dispositions, controlling terminal,
-// supplementary groups (when Credential is set).
-type Spec struct {
-	Path   string   // executable, resolved by the caller
-	Args   []string // argv, Args[0] included
-	Env    []string // the whole environment
-	Dir    string
-	Stdout *os.File // nil: /dev/null; stdin is always /dev/null
-	Stderr *os.File
-	Extra  []*os.File // become fd 3, 4, …
-	Name   string     // unique name for the cgroup, file-system safe
+var (
+	// ErrGone says that the process of an [Identity] does not exist any more:
+	// its pid is free or belongs to a stranger.
+	ErrGone = errors.New("process is gone")
+	// ErrClosed is returned by a [Door] that was closed.
+	ErrClosed = errors.New("the door to processes is closed")
+)
 
-	User, Group string // "" = as the peer
-	Limits      Limits
-	Sandbox     Sandbox
-	Checksum    string // "sha256:<hex>" of the very file executed; "" = any
+// killAgain is how often Kill repeats itself while a tree is not yet empty.
+const killAgain = 100 * time.Millisecond
+
+// tree holds a leader and all that descends from it.
+type tree interface {
+	// signal sends to every member, SIGCONT first to stopped ones.
+	signal(syscall.Signal) error
+	// kill sends SIGKILL to every member once.
+	kill() error
+	// members lists the living; an error says that the list is not whole.
+	members() ([]Member, error)
+	// waitEmpty blocks until no member lives, or done is closed.
+	waitEmpty(done <-chan struct{}) bool
+	usage() (Usage, error)
+	// release gives back what holds the tree; it is empty or given up.
+	release()
 }
 
-// Limits bound what a process tree may use; zero values are "not limited".
-type Limits struct {
-	Memory      int64   // bytes, whole tree
-	CPU         float64 // cores, whole tree
-	Pids        int     // whole tree
-	NoFile      uint64
-	Nice        int
-	OOMScoreAdj *int
+// leader is the first process of a tree.
+type leader interface {
+	// wait blocks until the leader has ended and was reaped; false: it was
+	// interrupted after done had been closed.
+	wait(done <-chan struct{}) (Exit, bool)
+	interrupt()
+	// signal reaches the leader alone.
+	signal(syscall.Signal) error
+	close()
 }
 
-// Sandbox restricts what the process may do.
-type Sandbox struct {
-	NoNewPrivileges bool
-	ReadOnly        []string // Landlock
-	ReadWrite       []string
-	Capabilities    *[]string // nil: unchanged; empty: none
+// Process is a spawned or adopted leader with its whole tree. Its methods are
+// safe for concurrent use.
+type Process struct {
+	id      Identity
+	tree    tree
+	leader  leader
+	reserve *reserve
+	exited  chan struct{}
+	exit    Exit // written before exited is closed
+	empty   chan struct{}
 }
 
-// Exit is how a process ended.
-type Exit struct {
-	Code   int    // 0-255; -1 when ended by a signal or unknown
-	Signal string // "SIGKILL"; "" when ended by exit
-	Reason string // why unknown
-	At     time.Time
+func newProcess(id Identity, t tree, l leader, r *reserve) *Process {
+	return &Process{
+		id: id, tree: t, leader: l, reserve: r,
+		exited: make(chan struct{}), empty: make(chan struct{}),
+	}
 }
 
-// Identity names a process beyond its reusable pid.
-type Identity struct {
-	Pid        int    `json:"pid"`
-	StartTicks uint64 `json:"startTicks"` // /proc/PID/stat field 22
-	BootID     string `json:"bootId"`
-	Cgroup     string `json:"cgroup,omitempty"` // path of its own cgroup, if it has one
+// watch follows the process from birth to the end of its tree.
+func (p *Process) watch(done <-chan struct{}, reaped func()) {
+	exit, ok := p.leader.wait(done)
+	if !ok {
+		return
+	}
+	reaped()
+	p.exit = exit
+	close(p.exited)
+	if p.tree.waitEmpty(done) {
+		close(p.empty)
+	}
 }
-
-// Member is one process of a tree.
-type Member struct {
-	Pid     int
-	Command string
-	State   string // R S D T Z …
-}
-
-// Process is a spawned child with its whole tree. Its methods are safe for
-// concurrent use.
-type Process struct{}
-
-// Door is the spawner: it owns waiting for children and reaping orphans. Make
-// one per operating-system process.
-type Door struct{}
-
-// Open prepares spawning: child subreaper, cgroup root where the host gives
-// one. It never fails for want of a feature: Containment says what is had.
-func Open() (*Door, error) { panic("seam") }
-
-// Containment says how trees are held: "cgroup v2", "cgroup v1 freezer" or
-// "process group and subreaper".
-func (d *Door) Containment() string { panic("seam") }
-
-// Unsupported lists what of s this host cannot enforce, one sentence each; a
-// component with any is not started.
-func (d *Door) Unsupported(s Spec) []string { panic("seam") }
-
-// Start spawns s and returns once it has execed or failed to: an error means
-// that nothing was left running. It does not block on the process itself.
-func (d *Door) Start(s Spec) (*Process, error) { panic("seam") }
-
-// Close waits for the reaper to end; running children stay untouched.
-func (d *Door) Close() error { panic("seam") }
 
 // Identity of the leader.
-func (p *Process) Identity() Identity { panic("seam") }
+func (p *Process) Identity() Identity { return p.id }
 
 // Exited is closed when the leader has ended, as wait says; never by a pipe.
-func (p *Process) Exited() <-chan struct{} { panic("seam") }
+// Members of its tree may outlive it: see Empty.
+func (p *Process) Exited() <-chan struct{} { return p.exited }
 
 // Exit is valid once Exited is closed.
-func (p *Process) Exit() Exit { panic("seam") }
+func (p *Process) Exit() Exit {
+	select {
+	case <-p.exited:
+		return p.exit
+	default:
+		return Exit{Code: -1, Reason: "still running"}
+	}
+}
+
+// Empty is closed once the leader has ended and no member of the tree lives.
+func (p *Process) Empty() <-chan struct{} { return p.empty }
 
 // Signal sends sig to every member of the tree, SIGCONT first where members
 // are stopped. A finished process is no error.
-func (p *Process) Signal(sig syscall.Signal) error { panic("seam") }
+func (p *Process) Signal(sig syscall.Signal) error { return p.tree.signal(sig) }
 
 // Kill sends SIGKILL to the whole tree, repeatedly until it is empty or ctx
-// ends, and returns what is left then (nil when empty).
-func (p *Process) Kill(ctx context.Context) []Member { panic("seam") }
+// ends, and returns what is left then (nil when empty). A member in state D
+// cannot be killed before the kernel lets go of it.
+func (p *Process) Kill(ctx context.Context) []Member {
+	again := time.NewTicker(killAgain)
+	defer again.Stop()
+	for {
+		select {
+		case <-p.empty:
+			return nil
+		default:
+		}
+		_ = p.leader.signal(syscall.SIGKILL) // works even when no fd is left to find the others
+		p.reserve.use(p.tree.kill)
+		select {
+		case <-p.empty:
+			return nil
+		case <-again.C:
+		case <-ctx.Done():
+			return p.left()
+		}
+	}
+}
+
+// left lists what is there now; not nil unless the tree became empty. Members
+// that cannot be listed are stood for by the leader, in state "?".
+func (p *Process) left() []Member {
+	left, _ := p.tree.members()
+	select {
+	case <-p.empty:
+		return nil
+	default:
+	}
+	if len(left) == 0 {
+		return []Member{{Pid: p.id.Pid, State: "?"}}
+	}
+	return left
+}
 
 // Members lists the living (zombies excluded) of the tree.
-func (p *Process) Members() []Member { panic("seam") }
-
-// Release frees the tree's cgroup and fds; call it once the tree is empty.
-func (p *Process) Release() { panic("seam") }
-
-// Usage is what the operating system says of a tree.
-type Usage struct {
-	Memory  int64         // resident bytes
-	CPUTime time.Duration // user + system
-	Threads int
-	FDs     int
-	Pids    int
+func (p *Process) Members() []Member {
+	members, _ := p.tree.members()
+	return members
 }
 
 // Usage samples the tree.
-func (p *Process) Usage() (Usage, error) { panic("seam") }
+func (p *Process) Usage() (Usage, error) { return p.tree.usage() }
+
+// Release frees the tree's cgroup and fds; call it once the tree is empty.
+// The other methods must not be called afterwards, save Identity, Exit and the
+// channels.
+func (p *Process) Release() {
+	p.leader.close()
+	p.tree.release()
+}

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"reflect"
 	"syscall"
 	"time"
 
@@ -32,6 +33,9 @@ type PeerSettings struct {
 	OnPeerExit string // "stop" | "keep"
 	Access     []AccessRule
 }
+
+// Equal reports whether both say the same.
+func (p PeerSettings) Equal(o PeerSettings) bool { return reflect.DeepEqual(p, o) }
 
 // AccessRule grants a role to callers of the control socket.
 type AccessRule struct {
@@ -87,14 +91,14 @@ type Spec struct {
 	LiveHash    string // of everything that can change live
 
 	Descriptor  *descriptor.Descriptor // nil: none
-	Path        string                 // executable, absolute
+	Path        string                 // executable, absolute; inMemory: the name it is linked under; none: ""
 	Args        []string               // argv without the executable
 	CCP         bool
 	CCPMin      string // version range the descriptor announces ("1.0"); "" without
 	CCPMax      string
 	LaunchMode  string // separateProcess | manual | inMemory | none
 	Enabled     bool
-	Group       string
+	Group       string // as written; Plan.GroupOf gives its settings
 	RunOn       string // any | primary
 	DependsOn   []Dependency
 	LaunchOrder int
@@ -105,7 +109,7 @@ type Spec struct {
 	Secrets          map[string]string // name → file; read at each launch, shown nowhere
 	WorkingDirectory string
 	User, OSGroup    string
-	Loggers          map[string]string
+	Loggers          map[string]string // level (trace debug info warn error off) by logger
 	LaunchTimeout    time.Duration
 	StopWait         time.Duration
 	StopSignal       syscall.Signal
@@ -190,36 +194,3 @@ type Logs struct {
 
 // Hooks are argv lists run around start and stop, inside their budgets.
 type Hooks struct{ PreStart, PostStart, PreStop, PostStop []string }
-
-// LoadOptions are what Load needs from outside the files.
-type LoadOptions struct {
-	Env      func(string) (string, bool) // for ${NAME}; default os.LookupEnv
-	Hostname string
-	UID      int // decides default folders
-}
-
-// Load reads a profile file or folder and resolves it into a Plan. Every fault
-// is reported at once as an Errors with file:line:column.
-func Load(path string, o LoadOptions) (*Plan, error) { panic("seam") }
-
-// ChangeKind says what to do with one instance.
-type ChangeKind uint8
-
-// The kinds of change.
-const (
-	ChangeStart   ChangeKind = iota // new
-	ChangeStop                      // gone: stopped by Old's rules
-	ChangeRestart                   // stopped by Old's, started by New's
-	ChangeUpdate                    // live, no restart
-)
-
-// Change is one step from one plan to another.
-type Change struct {
-	Kind     ChangeKind
-	Old, New *Spec
-	Fields   []string // profile keys that differ
-}
-
-// Diff compares two plans (old may be nil) and returns the changes in the
-// order to carry them out; identical plans give none.
-func Diff(old, new *Plan) []Change { panic("seam") }

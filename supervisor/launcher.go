@@ -2,7 +2,6 @@ package supervisor
 
 import (
 	"context"
-	"encoding/json"
 	"syscall"
 	"time"
 
@@ -11,32 +10,61 @@ import (
 	"github.com/seed-04209a44/peerd/profiles"
 )
 
-// Launcher starts generations of instances. Launch returns at once; what
-// happens afterwards (Spawned, Report, Ready, Exited, Gone, …) is told through
-// emit, in order, from any goroutine, until EvGone or EvSpawnFailed, which is
-// the last one. emit never blocks.
+// Launcher starts generations of instances. Launch returns at once and does
+// its work behind the Handle; what happens is told to the Sink, in order,
+// until EvSpawnFailed or the tree's end (EvExited with TreeEmpty, or EvGone),
+// which is the last event of a generation. ctx ends when the supervisor lets
+// go of the instance without stopping it.
 type Launcher interface {
-	Launch(ctx context.Context, spec *profiles.Spec, generation uint64, emit func(lifecycle.Event)) Handle
+	Launch(ctx context.Context, spec *profiles.Spec, generation uint64, sink Sink) Handle
 }
 
-// Handle is a launched generation. Its methods return at once and are safe
-// after the end.
+// Sink is where a launched generation reports. Its methods may be called from
+// any goroutine.
+type Sink interface {
+	// Emit queues an event; it never blocks.
+	Emit(lifecycle.Event)
+	// Report queues the component's own report and waits for the verdict: an
+	// error says why the report was refused. It ends with ctx.
+	Report(ctx context.Context, e lifecycle.Event) error
+	// Health tells what the health check says now; it never blocks.
+	Health(h Health, detail string)
+}
+
+// Handle is a launched generation. Its methods return at once, are safe for
+// concurrent use, and do nothing after the generation's end.
 type Handle interface {
 	// Ask sends INITIATE_SHUTDOWN; its failure comes back as EvAskFailed.
 	Ask(budget time.Duration, reason string)
 	// Signal sends sig to the whole tree.
 	Signal(sig syscall.Signal)
-	// Kill kills the whole tree by force; EvGone or EvUnkillable follow.
+	// Kill ends the whole tree by force; EvGone or EvUnkillable follow.
 	Kill()
-	// Release is called after the last event; nothing may be left open then.
+	// Release frees what the generation held; called once, after its last event
+	// or when the supervisor lets go.
 	Release()
 }
 
 // Commander is the optional power of a Handle to carry commands to the
-// component (CCP).
+// component.
 type Commander interface {
+	// Call sends cmd over the component's channel; ErrNoChannel without one.
 	Call(ctx context.Context, cmd exchange.Command, progress func(exchange.Reply) error) (exchange.Reply, error)
-	Version() string // negotiated protocol version; "" before the handshake
+	// ProtocolVersion is the negotiated CCP version, "" before the handshake.
+	ProtocolVersion() string
 }
 
-var _ = json.RawMessage(nil)
+// Monitor is the optional power of a Handle to check the health of a running
+// generation.
+type Monitor interface {
+	StartHealth(spec *profiles.Spec)
+	StopHealth()
+}
+
+// Updater is the optional power of a Handle to change a running generation
+// (log levels, limits) to a spec that differs only in what can change live.
+type Updater interface{ Update(spec *profiles.Spec) }
+
+// Identifier is the optional power of a Handle to name its process durably;
+// valid from EvSpawned on.
+type Identifier interface{ Identity() []byte }

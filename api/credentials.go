@@ -1,0 +1,124 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"strings"
+	"syscall"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Credentials are what the kernel says of a connection's other end, as it was
+// when it connected.
+type Credentials struct {
+	UID    uint32
+	GID    uint32
+	Groups []uint32 // supplementary
+	Pid    int      // 0: unknown, as over TCP
+	Comm   string   // the process's name; "" unknown
+}
+
+// String is the form that histories show: "uid 0 pid 77 ccpc".
+func (c Credentials) String() string {
+	s := fmt.Sprintf("uid %d", c.UID)
+	if c.Pid != 0 {
+		s += fmt.Sprintf(" pid %d", c.Pid)
+	}
+	if c.Comm != "" {
+		s += " " + c.Comm
+	}
+	return s
+}
+
+type credentialsKey struct{}
+
+// withCredentials is an http.Server's ConnContext. A connection whose other end
+// cannot be found out has no credentials and is refused later.
+func withCredentials(ctx context.Context, c net.Conn) context.Context {
+	var cred Credentials
+	var err error
+	switch c := c.(type) {
+	case *net.UnixConn:
+		cred, err = unixCredentials(c)
+	case *net.TCPConn:
+		cred, err = tcpCredentials(c)
+	default:
+		return ctx
+	}
+	if err != nil {
+		return ctx
+	}
+	return context.WithValue(ctx, credentialsKey{}, cred)
+}
+
+func credentialsFrom(ctx context.Context) (Credentials, bool) {
+	c, ok := ctx.Value(credentialsKey{}).(Credentials)
+	return c, ok
+}
+
+// unixCredentials asks the kernel for SO_PEERCRED and SO_PEERGROUPS.
+func unixCredentials(c *net.UnixConn) (Credentials, error) {
+	raw, err := c.SyscallConn()
+	if err != nil {
+		return Credentials{}, err
+	}
+	var cred Credentials
+	var sysErr error
+	err = raw.Control(func(fd uintptr) {
+		var u *unix.Ucred
+		if u, sysErr = unix.GetsockoptUcred(int(fd), unix.SOL_SOCKET, unix.SO_PEERCRED); sysErr != nil {
+			return
+		}
+		cred = Credentials{UID: u.Uid, GID: u.Gid, Pid: int(u.Pid)}
+		cred.Groups, sysErr = peerGroups(fd)
+	})
+	if err == nil {
+		err = sysErr
+	}
+	if err != nil {
+		return Credentials{}, err
+	}
+	cred.Comm = comm(cred.Pid)
+	return cred, nil
+}
+
+// peerGroups is SO_PEERGROUPS: the supplementary groups, which x/sys has no
+// wrapper for.
+func peerGroups(fd uintptr) ([]uint32, error) {
+	groups := make([]uint32, 64)
+	for {
+		size := uint32(len(groups) * 4)
+		_, _, errno := syscall.Syscall6(syscall.SYS_GETSOCKOPT, fd, unix.SOL_SOCKET, unix.SO_PEERGROUPS,
+			uintptr(unsafe.Pointer(&groups[0])), uintptr(unsafe.Pointer(&size)), 0)
+		switch {
+		case errno == 0:
+			return groups[:size/4], nil
+		case errno == syscall.ERANGE && int(size/4) > len(groups):
+			groups = make([]uint32, size/4)
+		default:
+			return nil, errno
+		}
+	}
+}
+
+// comm is a process's name, for people to read: decisions never rest on it.
+func comm(pid int) string {
+	b, err := os.ReadFile(fmt.Sprintf("/proc/%d/comm", pid))
+	if err != nil {
+		return ""
+	}
+	return strings.Map(printable, strings.TrimSpace(string(b)))
+}
+
+// printable keeps a name that anybody can choose from writing control bytes
+// into a history.
+func printable(r rune) rune {
+	if r < ' ' || r == 0x7f {
+		return '?'
+	}
+	return r
+}

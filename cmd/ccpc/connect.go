@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"strconv"
+	"time"
+
+	"github.com/urfave/cli/v2"
+
+	"github.com/seed-04209a44/peerd/api"
+	"github.com/seed-04209a44/peerd/control"
+)
+
+// client is the client of the peer that the flags name.
+func client(c *cli.Context) *api.Client { return api.NewClient(socket(c.String("socket"))) }
+
+// socket is the given socket or the default one of a profile.
+func socket(given string) string {
+	switch {
+	case given != "":
+		return given
+	case os.Geteuid() == 0:
+		return "/run/peerd/peerd.sock"
+	default:
+		return filepath.Join(runtimeFolder(), "peerd", "peerd.sock")
+	}
+}
+
+// runtimeFolder is the user's XDG runtime folder.
+func runtimeFolder() string {
+	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
+		return dir
+	}
+	return filepath.Join("/run/user", strconv.Itoa(os.Geteuid()))
+}
+
+// call runs one operation that is answered at once.
+func call(c *cli.Context, typ string, req, resp any) error {
+	timeout := c.Duration("timeout")
+	if timeout == 0 {
+		timeout = defaultTimeout
+	}
+	ctx, cancel := context.WithTimeout(c.Context, timeout)
+	defer cancel()
+	cl := client(c)
+	defer cl.Close()
+	return cl.Call(ctx, typ, req, resp)
+}
+
+// limited is the command's context with --timeout, if given, and grace on top.
+func limited(c *cli.Context, grace time.Duration) (context.Context, context.CancelFunc) {
+	if d := c.Duration("timeout"); d > 0 {
+		return context.WithTimeout(c.Context, d+grace)
+	}
+	return context.WithCancel(c.Context)
+}
+
+// oneName is the single NAME of a verb that takes nothing else.
+func oneName(c *cli.Context) (control.NameRequest, error) {
+	if err := wantArgs(c, 1, 1); err != nil {
+		return control.NameRequest{}, err
+	}
+	return control.NameRequest{Name: c.Args().First(), Application: c.String("app")}, nil
+}
+
+// wantArgs checks the number of names; most < 0 is any.
+func wantArgs(c *cli.Context, least, most int) error {
+	n := c.NArg()
+	switch {
+	case n < least:
+		return usagef("%s needs %s: `ccpc %s --help` shows an example", c.Command.Name, c.Command.ArgsUsage, c.Command.Name)
+	case most >= 0 && n > most:
+		return usagef("%s takes %s; %q is too much", c.Command.Name, orNothing(c.Command.ArgsUsage), c.Args().Get(most))
+	default:
+		return nil
+	}
+}
+
+func orNothing(s string) string {
+	if s == "" || s == " " {
+		return "no names"
+	}
+	return s
+}
+
+// selection reads names, --all, --app and --group. needed says whether naming
+// nothing is an error rather than everything.
+func selection(c *cli.Context, needed bool) (control.Selection, error) {
+	s := control.Selection{Names: c.Args().Slice(), All: c.Bool("all"), Application: c.String("app"), Group: c.String("group")}
+	switch {
+	case s.All && len(s.Names) > 0:
+		return s, usagef("%s takes names or --all, not both", c.Command.Name)
+	case needed && !s.All && len(s.Names) == 0 && s.Application == "" && s.Group == "":
+		return s, usagef("%s needs a NAME, --all, --app GUID or --group G: `ccpc ps` lists the names", c.Command.Name)
+	default:
+		return s, nil
+	}
+}
+
+// appFlag qualifies a NAME or, where it stands alone, selects an application.
+func appFlag() cli.Flag {
+	return &cli.StringFlag{Name: "app", Usage: "the application's `GUID`"}
+}
+
+func selectionFlags() []cli.Flag {
+	return []cli.Flag{
+		&cli.BoolFlag{Name: "all", Usage: "all instances"},
+		appFlag(),
+		&cli.StringFlag{Name: "group", Usage: "all instances of the group `G`"},
+	}
+}

@@ -1,0 +1,86 @@
+package control
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// Selection names instances: exact names (`ticker`, `ticker#2`,
+// `orders/ticker`), all, all of an application, or all of a group.
+type Selection struct {
+	Names       []string `json:"names,omitempty"`
+	All         bool     `json:"all,omitempty"`
+	Application string   `json:"app,omitempty"`
+	Group       string   `json:"group,omitempty"`
+}
+
+// ActRequest is the payload of start, stop, restart and kill.
+type ActRequest struct {
+	Selection
+	NoWait    bool  `json:"noWait,omitempty"`
+	TimeoutMs int64 `json:"timeoutMs,omitempty"` // of the wait; 0: as the specs allow
+	Rolling   bool  `json:"rolling,omitempty"`
+}
+
+// NameRequest names one instance.
+type NameRequest struct {
+	Name        string `json:"name"`
+	Application string `json:"app,omitempty"`
+}
+
+// LogLevelRequest is the payload of set-loglevel. Logger "" is root.
+type LogLevelRequest struct {
+	NameRequest
+	Logger  string `json:"logger,omitempty"`
+	Level   string `json:"level"`
+	Persist bool   `json:"persist,omitempty"`
+}
+
+// DataRequest asks an instance for data. What is one of memory, loglevels,
+// pid, stats, cpu, threads. Count is the number of answers (0 means 1, below 0
+// endless), IntervalMs apart: all but the last are intermediate replies, the
+// last is the terminal one.
+type DataRequest struct {
+	NameRequest
+	What       string   `json:"what"`
+	Loggers    []string `json:"loggers,omitempty"`
+	Count      int64    `json:"count,omitempty"`
+	IntervalMs int64    `json:"intervalMs,omitempty"`
+}
+
+// SendRequest sends any command to a component.
+type SendRequest struct {
+	NameRequest
+	Type    string          `json:"type"`
+	Payload json.RawMessage `json:"payload,omitempty"`
+}
+
+// LogsRequest selects captured output.
+type LogsRequest struct {
+	Selection
+	Follow bool       `json:"follow,omitempty"`
+	Tail   *int       `json:"tail,omitempty"` // absent: all
+	Since  *time.Time `json:"since,omitempty"`
+	Stream string     `json:"stream,omitempty"` // out | err
+}
+
+// EventsRequest selects the journal's records.
+type EventsRequest struct {
+	Name        string `json:"name,omitempty"`
+	Application string `json:"app,omitempty"`
+	Since       uint64 `json:"since,omitempty"`
+	Follow      bool   `json:"follow,omitempty"`
+	Last        int    `json:"last,omitempty"`
+}
+
+// ReloadRequest reloads the profile.
+type ReloadRequest struct {
+	DryRun bool `json:"dryRun,omitempty"`
+}
+
+// ScaleRequest changes the number of replicas of a component. Name is the
+// component's, not one replica's.
+type ScaleRequest struct {
+	NameRequest
+	Replicas int `json:"replicas"`
+}

@@ -1,0 +1,216 @@
+package process
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// containment is the means by which a tree is held.
+type containment string
+
+const (
+	cgroupV2      containment = "cgroup v2"
+	cgroupFreezer containment = "cgroup v1 freezer"
+	session       containment = "process group and subreaper"
+)
+
+// holder knows who belongs to a tree.
+type holder interface {
+	// stats of the living members; an error says that the list is not whole.
+	stats() ([]stat, error)
+	// holds says, freshly, whether a process is a member.
+	holds(s stat) bool
+}
+
+// roster is the part of a tree that works on single processes.
+type roster struct{ holder }
+
+func (m roster) members() ([]Member, error) {
+	stats, err := m.stats()
+	var list []Member
+	for _, s := range stats {
+		list = append(list, s.member())
+	}
+	return list, err
+}
+
+// signal sends through pidfds, each opened first and then checked to be a
+// member's, so that a recycled pid is never hit.
+func (m roster) signal(sig syscall.Signal) error {
+	stats, err := m.stats()
+	errs := []error{err}
+	for _, s := range stats {
+		errs = append(errs, m.signalOne(s, sig))
+	}
+	return errors.Join(errs...)
+}
+
+func (m roster) signalOne(s stat, sig syscall.Signal) error {
+	fd, err := unix.PidfdOpen(s.pid, 0)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	defer unix.Close(fd)
+	now, err := readStat(s.pid)
+	if err != nil {
+		return ignoreGone(err)
+	}
+	if now.start != s.start || !m.holds(now) {
+		return nil
+	}
+	if now.state == 'T' && sig != unix.SIGSTOP {
+		if err := unix.PidfdSendSignal(fd, unix.SIGCONT, nil, 0); err != nil {
+			return ignoreGone(err)
+		}
+	}
+	return ignoreGone(unix.PidfdSendSignal(fd, sig, nil, 0))
+}
+
+// ignoreGone drops the errors by which the kernel says that a process, or the
+// cgroup it was in, is no more.
+func ignoreGone(err error) error {
+	for _, gone := range []error{unix.ESRCH, unix.ENOENT, unix.ENODEV, unix.EINVAL} {
+		if errors.Is(err, gone) {
+			return nil
+		}
+	}
+	return err
+}
+
+func (m roster) usage() (Usage, error) {
+	stats, err := m.stats()
+	var u Usage
+	for _, s := range stats {
+		u.Memory += s.memory
+		u.CPUTime += s.cpu
+		u.Threads += s.threads
+		u.FDs += countFDs(s.pid)
+		u.Pids++
+	}
+	return u, err
+}
+
+// Pauses between two looks at a tree whose end nobody announces.
+const (
+	firstLook = 5 * time.Millisecond
+	lastLook  = time.Second
+)
+
+// waitEmpty looks again and again, ever more rarely.
+func (m roster) waitEmpty(done <-chan struct{}) bool {
+	for pause := firstLook; ; pause = min(2*pause, lastLook) {
+		if stats, err := m.stats(); err == nil && len(stats) == 0 {
+			return true
+		}
+		select {
+		case <-done:
+			return false
+		case <-time.After(pause):
+		}
+	}
+}
+
+// cgroupHolder holds by a cgroup folder, in v2 or in v1.
+type cgroupHolder struct{ dir string }
+
+func (c cgroupHolder) stats() ([]stat, error) {
+	pids, err := cgroupPids(c.dir)
+	errs := []error{err}
+	var list []stat
+	for _, pid := range pids {
+		s, err := readStat(pid)
+		if err == nil && s.alive() {
+			list = append(list, s)
+		}
+		errs = append(errs, ignoreGone(err))
+	}
+	return list, errors.Join(errs...)
+}
+
+// holds looks for the cgroup's name, which has 64 random bits, in the path of
+// the process's own: the rest of the path depends on mounts and namespaces.
+func (c cgroupHolder) holds(s stat) bool {
+	paths, err := os.ReadFile("/proc/" + strconv.Itoa(s.pid) + "/cgroup")
+	if err != nil {
+		return false
+	}
+	name := filepath.Base(c.dir)
+	for line := range strings.Lines(string(paths)) {
+		if slices.Contains(strings.Split(strings.TrimSuffix(line, "\n"), "/"), name) {
+			return true
+		}
+	}
+	return false
+}
+
+// unifiedTree is a tree in a cgroup v2.
+type unifiedTree struct {
+	roster
+	group group
+}
+
+func newUnifiedTree(g group) *unifiedTree {
+	return &unifiedTree{roster{cgroupHolder{g.unified}}, g}
+}
+
+// kill ends the whole cgroup at once; kernels before 5.14 have no cgroup.kill.
+func (t *unifiedTree) kill() error {
+	if writeFile(filepath.Join(t.group.unified, "cgroup.kill"), "1") == nil {
+		return nil
+	}
+	return t.signal(unix.SIGKILL)
+}
+
+// usage takes the CPU time from the cgroup, which remembers ended members.
+func (t *unifiedTree) usage() (Usage, error) {
+	u, err := t.roster.usage()
+	if spent, ok := cgroupCPU(t.group.unified); ok {
+		u.CPUTime = spent
+	}
+	return u, err
+}
+
+func cgroupCPU(dir string) (time.Duration, bool) {
+	text, err := os.ReadFile(filepath.Join(dir, "cpu.stat"))
+	if err != nil {
+		return 0, false
+	}
+	rest, ok := strings.CutPrefix(string(text), "usage_usec ")
+	if !ok {
+		return 0, false
+	}
+	number, _, _ := strings.Cut(rest, "\n")
+	micros, err := strconv.ParseInt(number, 10, 64)
+	return time.Duration(micros) * time.Microsecond, err == nil
+}
+
+func (t *unifiedTree) release() { t.group.remove() }
+
+// freezerTree is a tree in a v1 freezer: frozen while it is killed, so that no
+// member can fork away in between.
+type freezerTree struct {
+	roster
+	group group
+}
+
+func newFreezerTree(g group) *freezerTree {
+	return &freezerTree{roster{cgroupHolder{g.freezer}}, g}
+}
+
+func (t *freezerTree) kill() error {
+	state := filepath.Join(t.group.freezer, "freezer.state")
+	return errors.Join(
+		ignoreGone(writeFile(state, "FROZEN")),
+		t.signal(unix.SIGKILL),
+		ignoreGone(writeFile(state, "THAWED")))
+}
+
+func (t *freezerTree) release() { t.group.remove() }

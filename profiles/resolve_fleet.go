@@ -1,0 +1,83 @@
+package profiles
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+func (l *loader) connector(p *Plan) {
+	doc := l.section("connector")
+	if doc == nil || doc.cfg.Connector == nil {
+		return
+	}
+	cfg := doc.cfg.Connector
+	if cfg.TargetID != "" {
+		if err := checkName(cfg.TargetID); err != nil {
+			doc.complain("connector.targetId", "%v", err)
+		}
+	}
+	for i, endpoint := range cfg.Endpoints {
+		if err := checkURL(endpoint, "wss", "ws"); err != nil {
+			doc.complain(fmt.Sprintf("connector.endpoints[%d]", i), "%v", err)
+		}
+	}
+	p.Connector = &ConnectorSettings{TargetID: cfg.TargetID, Endpoints: cfg.Endpoints, TLS: doc.tls("connector.tls", cfg.TLS)}
+}
+
+func (l *loader) controller(p *Plan) {
+	doc := l.section("controller")
+	if doc == nil || doc.cfg.Controller == nil {
+		return
+	}
+	cfg := doc.cfg.Controller
+	if err := checkName(orElse(cfg.Identifier, "exchange")); err != nil {
+		doc.complain("controller.identifier", "%v", err)
+	}
+	doc.address("controller.listen", cfg.Listen)
+	p.Controller = &ControllerSettings{Identifier: cfg.Identifier, Listen: cfg.Listen, TLS: doc.tls("controller.tls", cfg.TLS)}
+	if (cfg.TLS.Cert == "") && cfg.Listen != "" && checkLoopback(cfg.Listen) != nil {
+		at := doc.at("controller.listen")
+		l.warnings = append(l.warnings, fmt.Sprintf("%s:%d:%d: controller.listen: %s is reachable from the network and without tls anyone there can read and change what passes", doc.file, at.line, at.column, cfg.Listen))
+	}
+	if cfg.Cluster != nil {
+		p.Controller.Cluster = doc.cluster(cfg.Cluster, p.Peer.StateDir)
+	}
+}
+
+func (doc *document) cluster(cfg *ClusterConfig, stateDir string) *ClusterSettings {
+	c := &ClusterSettings{Name: cfg.Name, Listen: cfg.Listen, Routes: cfg.Routes, StoreDir: doc.abs(cfg.StoreDir), URL: cfg.URL}
+	c.StoreDir = orElse(c.StoreDir, filepath.Join(stateDir, "cluster"))
+	doc.address("controller.cluster.listen", c.Listen)
+	for i, route := range c.Routes {
+		doc.address(fmt.Sprintf("controller.cluster.routes[%d]", i), route)
+	}
+	if c.URL != "" {
+		if err := checkURL(c.URL, "nats", "tls"); err != nil {
+			doc.complain("controller.cluster.url", "%v", err)
+		}
+		if c.Listen != "" || len(c.Routes) > 0 {
+			doc.complain("controller.cluster.url", "url uses an existing cluster; listen and routes are for an own one")
+		}
+	}
+	if len(c.Routes) > 0 && c.Listen == "" {
+		doc.complain("controller.cluster.routes", "routes need listen, where the other controllers reach this one")
+	}
+	return c
+}
+
+// address checks a host:port that may be empty.
+func (doc *document) address(path, address string) {
+	if address == "" {
+		return
+	}
+	if err := checkHostPort(address); err != nil {
+		doc.complain(path, "%v", err)
+	}
+}
+
+func (doc *document) tls(path string, cfg TLSConfig) TLSFiles {
+	if (cfg.Cert == "") != (cfg.Key == "") {
+		doc.complain(path, "cert and key go together")
+	}
+	return TLSFiles{CA: doc.abs(cfg.CA), Cert: doc.abs(cfg.Cert), Key: doc.abs(cfg.Key)}
+}

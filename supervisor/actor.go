@@ -1,0 +1,348 @@
+package supervisor
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/profiles"
+)
+
+// actor owns one instance: its machine, its timers, its handle. Only its own
+// goroutine touches the fields below mail.
+type actor struct {
+	key  Key
+	sup  *Supervisor
+	mail *mailbox[message]
+	view atomic.Pointer[View]
+	done chan struct{}
+
+	spec    *profiles.Spec
+	next    *profiles.Spec // takes over with the next launch: the running generation stops by its own rules
+	machine lifecycle.Machine
+	handle  Handle
+	release context.CancelFunc
+	heard   uint64 // serial of the last event heard from the owner of the plan
+	timers  [lifecycle.TimerStable + 1]timer
+	health  Health
+	detail  string
+	exitAt  time.Time // of machine.LastExit
+	fault   error
+	unsaved []Entry
+	// retrying: a saveMsg is on its way.
+	retrying bool
+	retired  bool
+}
+
+type timer struct {
+	serial uint64
+	t      *time.Timer
+}
+
+// message is what an actor's mailbox holds.
+type message interface{ message() }
+
+type (
+	eventMsg struct {
+		lifecycle.Event
+		verdict chan<- error // of a report; nil otherwise
+		serial  uint64       // of an event from the owner of the plan; 0 otherwise
+	}
+	timerMsg struct {
+		timer      lifecycle.Timer
+		serial     uint64
+		generation uint64
+	}
+	healthMsg struct {
+		generation uint64
+		health     Health
+		detail     string
+	}
+	respecMsg struct {
+		spec *profiles.Spec
+		live bool // only what can change without a restart differs
+		by   string
+	}
+	retireMsg struct{}
+	saveMsg   struct{}
+)
+
+func (eventMsg) message()  {}
+func (timerMsg) message()  {}
+func (healthMsg) message() {}
+func (respecMsg) message() {}
+func (retireMsg) message() {}
+func (saveMsg) message()   {}
+
+func newActor(sup *Supervisor, spec *profiles.Spec, m lifecycle.Machine) *actor {
+	a := &actor{
+		key: KeyOf(spec), sup: sup, spec: spec, machine: m,
+		mail: newMailbox[message](), done: make(chan struct{}),
+	}
+	a.view.Store(&View{Key: a.key, Spec: spec, Machine: m, changed: make(chan struct{})})
+	return a
+}
+
+// run is the actor's goroutine. It ends when the instance is retired and at
+// rest, or when ctx ends: then it lets go of a living generation.
+func (a *actor) run(ctx context.Context) {
+	defer close(a.done)
+	defer a.letGo()
+	for !a.retired || a.handle != nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-a.mail.ready:
+		}
+		for _, msg := range a.mail.take() {
+			a.handleMessage(ctx, msg)
+		}
+		a.publish()
+	}
+}
+
+func (a *actor) letGo() {
+	for _, msg := range a.mail.close() {
+		if e, ok := msg.(eventMsg); ok && e.verdict != nil {
+			e.verdict <- ErrStopped
+		}
+	}
+	for i := range a.timers {
+		a.stopTimer(lifecycle.Timer(i))
+	}
+	if a.handle != nil {
+		a.release()
+		a.handle.Release()
+	}
+}
+
+func (a *actor) handleMessage(ctx context.Context, msg message) {
+	switch msg := msg.(type) {
+	case eventMsg:
+		a.heard = max(a.heard, msg.serial)
+		a.step(ctx, msg.Event, msg.verdict)
+	case timerMsg:
+		if a.timers[msg.timer].serial == msg.serial {
+			a.step(ctx, lifecycle.Event{Kind: lifecycle.EvTimer, Timer: msg.timer, Generation: msg.generation}, nil)
+		}
+	case healthMsg:
+		a.judge(ctx, msg)
+	case respecMsg:
+		a.respec(ctx, msg)
+	case saveMsg:
+		a.retrying = false
+		a.save()
+	case retireMsg:
+		a.retired = true
+	}
+}
+
+// judge takes in what the health check says.
+func (a *actor) judge(ctx context.Context, msg healthMsg) {
+	if msg.generation != a.machine.Generation || a.machine.Status != lifecycle.Running {
+		return
+	}
+	a.health, a.detail = msg.health, msg.detail
+	if msg.health == HealthBad && a.spec.Health != nil && a.spec.Health.OnFailure != "none" {
+		a.step(ctx, lifecycle.Event{Kind: lifecycle.EvUnhealthy, Generation: msg.generation, Detail: msg.detail}, nil)
+	}
+}
+
+// respec changes the definition: live where that is enough, else with the next
+// generation. What runs is always stopped by the rules it was started under.
+func (a *actor) respec(ctx context.Context, msg respecMsg) {
+	if msg.live {
+		a.spec = msg.spec
+		if u, ok := a.handle.(Updater); ok {
+			u.Update(msg.spec)
+		}
+		return
+	}
+	a.next = msg.spec
+	if a.handle == nil {
+		a.spec, a.next = msg.spec, nil
+		if a.machine.Desired == lifecycle.Up && msg.spec.Enabled {
+			a.step(ctx, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by}, nil)
+		}
+		return
+	}
+	kind := lifecycle.EvRestart
+	if !msg.spec.Enabled {
+		kind = lifecycle.EvStop
+	}
+	a.step(ctx, lifecycle.Event{Kind: kind, Cause: lifecycle.CauseReload, By: msg.by, Detail: "definition changed"}, nil)
+}
+
+// step feeds one event to the machine and carries out what follows.
+func (a *actor) step(ctx context.Context, e lifecycle.Event, verdict chan<- error) {
+	e.Rand = rand.Float64()
+	before := a.machine
+	m, effects := before.Step(a.sup.now(), a.policy(), e)
+	a.machine = m
+	if m.Generation != before.Generation || m.Status != lifecycle.Running {
+		a.health, a.detail = HealthUnknown, ""
+	}
+	if m.LastExit != nil && m.LastExit != before.LastExit {
+		a.exitAt = a.sup.now()
+	}
+	if ended(before, m) {
+		a.endGeneration()
+	}
+	rejected := a.carryOut(ctx, effects)
+	if verdict != nil {
+		verdict <- rejected
+	}
+	a.identify(e)
+	a.monitor(before)
+}
+
+// ended reports whether the generation that lived before lives no more.
+func ended(before, after lifecycle.Machine) bool {
+	if !living(before) {
+		return false
+	}
+	return !living(after) || after.Generation != before.Generation
+}
+
+func living(m lifecycle.Machine) bool {
+	return m.Status == lifecycle.Starting || m.Status == lifecycle.Running || m.Status == lifecycle.Stopping
+}
+
+func (a *actor) endGeneration() {
+	if a.handle != nil {
+		a.release()
+		a.handle.Release()
+		a.handle = nil
+	}
+	if a.next != nil {
+		a.spec, a.next = a.next, nil
+	}
+}
+
+func (a *actor) monitor(before lifecycle.Machine) {
+	mon, ok := a.handle.(Monitor)
+	if !ok {
+		return
+	}
+	was := before.Status == lifecycle.Running && before.Generation == a.machine.Generation
+	is := a.machine.Status == lifecycle.Running
+	if is && !was {
+		mon.StartHealth(a.spec)
+	}
+	if was && !is {
+		mon.StopHealth()
+	}
+}
+
+// carryOut performs the effects in order and returns why a report was refused.
+// Records go to the journal before anything else is done, so that a launch is
+// known before it happens.
+func (a *actor) carryOut(ctx context.Context, effects []lifecycle.Effect) (rejected error) {
+	for _, ef := range effects {
+		if ef.Kind == lifecycle.DoRecord {
+			a.unsaved = append(a.unsaved, a.entry(ef.Transition))
+		}
+	}
+	a.save()
+	for _, ef := range effects {
+		switch ef.Kind {
+		case lifecycle.DoLaunch:
+			a.launch(ctx, ef.Generation)
+		case lifecycle.DoAsk:
+			a.withHandle(func(h Handle) { h.Ask(ef.After, ef.Detail) })
+		case lifecycle.DoSignal:
+			a.withHandle(func(h Handle) { h.Signal(a.spec.StopSignal) })
+		case lifecycle.DoKill:
+			a.withHandle(Handle.Kill)
+		case lifecycle.DoSetTimer:
+			a.setTimer(ef)
+		case lifecycle.DoStopTimer:
+			a.stopTimer(ef.Timer)
+		case lifecycle.DoRejectReport:
+			rejected = fmt.Errorf("%w: %s", ErrIllegalReport, ef.Detail)
+		}
+	}
+	return rejected
+}
+
+func (a *actor) withHandle(do func(Handle)) {
+	if a.handle != nil {
+		do(a.handle)
+	}
+}
+
+// launch starts a generation, unless the journal could not note that it is
+// about to live: what is not remembered could be started twice.
+func (a *actor) launch(ctx context.Context, generation uint64) {
+	s := sink{a: a, generation: generation}
+	if a.fault != nil {
+		s.Emit(lifecycle.Event{Kind: lifecycle.EvSpawnFailed, Detail: "cannot record the start: " + a.fault.Error()})
+		return
+	}
+	ctx, a.release = context.WithCancel(ctx)
+	a.handle = a.sup.opts.Launcher.Launch(ctx, a.spec, generation, s)
+}
+
+func (a *actor) setTimer(ef lifecycle.Effect) {
+	a.stopTimer(ef.Timer)
+	t := &a.timers[ef.Timer]
+	msg := timerMsg{timer: ef.Timer, serial: t.serial, generation: ef.Generation}
+	t.t = time.AfterFunc(ef.After, func() { a.mail.put(msg) })
+}
+
+// stopTimer makes sure that a timer which has already fired is not heard: its
+// message carries an old serial.
+func (a *actor) stopTimer(which lifecycle.Timer) {
+	t := &a.timers[which]
+	t.serial++
+	if t.t != nil {
+		t.t.Stop()
+		t.t = nil
+	}
+}
+
+func (a *actor) policy() lifecycle.Policy { return policyOf(a.spec) }
+
+// policyOf is the part of a spec that the machine decides by.
+func policyOf(s *profiles.Spec) lifecycle.Policy {
+	return lifecycle.Policy{
+		CCP: s.CCP, OneShot: s.OneShot,
+		LaunchTimeout: s.LaunchTimeout, LaunchCap: launchCapFactor * s.LaunchTimeout,
+		StopWait: s.StopWait, Restart: s.Restart,
+	}
+}
+
+// launchCapFactor bounds how far progress reports extend launchTimeout.
+const launchCapFactor = 10
+
+// sink is the Sink of one generation.
+type sink struct {
+	a          *actor
+	generation uint64
+}
+
+func (s sink) Emit(e lifecycle.Event) {
+	e.Generation = s.generation
+	s.a.mail.put(eventMsg{Event: e})
+}
+
+func (s sink) Report(ctx context.Context, e lifecycle.Event) error {
+	e.Generation = s.generation
+	verdict := make(chan error, 1)
+	if !s.a.mail.put(eventMsg{Event: e, verdict: verdict}) {
+		return ErrStopped
+	}
+	select {
+	case err := <-verdict:
+		return err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (s sink) Health(h Health, detail string) {
+	s.a.mail.put(healthMsg{generation: s.generation, health: h, detail: detail})
+}

@@ -1,0 +1,83 @@
+package supervisor
+
+import (
+	"time"
+
+	"github.com/seed-04209a44/peerd/lifecycle"
+)
+
+// Entry is one transition for the journal.
+type Entry struct {
+	Key
+	At         time.Time
+	Transition lifecycle.Transition
+	Live       []byte // identity of the living generation, nil when none lives
+}
+
+// retrySave is how long an actor waits before it offers the journal again what
+// it refused.
+const retrySave = time.Second
+
+// maxUnsaved bounds what an actor remembers for a journal that refuses; beyond
+// it the oldest are lost, which the journal's gap shows.
+const maxUnsaved = 256
+
+func (a *actor) entry(t lifecycle.Transition) Entry {
+	return Entry{Key: a.key, At: a.sup.now(), Transition: t, Live: a.identity()}
+}
+
+func (a *actor) identity() []byte {
+	if id, ok := a.handle.(Identifier); ok && living(a.machine) {
+		return id.Identity()
+	}
+	return nil
+}
+
+// save writes what is unsaved. While it fails, the view carries the fault.
+func (a *actor) save() {
+	if len(a.unsaved) == 0 {
+		return
+	}
+	a.fault = a.sup.opts.Record(a.unsaved)
+	if a.fault == nil {
+		a.unsaved = nil
+		return
+	}
+	if over := len(a.unsaved) - maxUnsaved; over > 0 {
+		a.unsaved = a.unsaved[over:]
+	}
+	if !a.retrying {
+		a.retrying = true
+		time.AfterFunc(retrySave, func() { a.mail.put(saveMsg{}) })
+	}
+}
+
+// identify notes who lives once the process exists, so that a peer after a
+// crash finds it.
+func (a *actor) identify(e lifecycle.Event) {
+	if e.Kind != lifecycle.EvSpawned || e.Generation != a.machine.Generation || a.handle == nil {
+		return
+	}
+	if live := a.identity(); live != nil && a.sup.opts.Identify != nil {
+		a.sup.opts.Identify(a.key, a.machine.Generation, live)
+	}
+}
+
+// publish replaces the view and wakes whoever waits for a change.
+func (a *actor) publish() {
+	old := a.view.Load()
+	v := &View{
+		Key: a.key, Spec: a.spec, Machine: a.machine,
+		Health: a.health, HealthDetail: a.detail, LastExitAt: a.exitAt, Fault: a.fault,
+		handle: a.handle, heard: a.heard, changed: make(chan struct{}),
+	}
+	if c := v.Commander(); c != nil {
+		v.Version = c.ProtocolVersion()
+	}
+	if v.sameAs(old) {
+		return
+	}
+	a.view.Store(v)
+	close(old.changed)
+	a.sup.notice(a.key)
+}

@@ -1,0 +1,246 @@
+package supervisor
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/profiles"
+)
+
+// Errors that callers tell apart.
+var (
+	ErrStopped       = errors.New("the supervisor has stopped")
+	ErrIllegalReport = errors.New("illegal state report")
+	ErrNoChannel     = errors.New("component has no CCP channel")
+)
+
+// Options of a Supervisor.
+type Options struct {
+	Launcher Launcher
+	// Record puts transitions on disk before it returns.
+	Record func([]Entry) error
+	// Identify notes the identity of a generation that now lives; nil: nobody cares.
+	Identify func(k Key, generation uint64, live []byte)
+	// Forget is told when an instance that left the plan is gone; may be nil.
+	Forget func(Key)
+	// Escalate is told that a group with onFailure stopPeer has failed; may be nil.
+	Escalate func(group string)
+}
+
+// Supervisor keeps the instances of a plan as they are wanted. One goroutine
+// (Run) owns the plan, the order and the groups; one more per instance owns
+// that instance. All methods are safe for concurrent use.
+type Supervisor struct {
+	opts Options
+	mail *mailbox[any]
+	done chan struct{}
+	// views of all instances, replaced whole when the set changes.
+	actors atomic.Pointer[map[Key]*actor]
+
+	// Owned by Run:
+	order   []Key                  // start order of the plan
+	gates   map[Key]string         // what each actor was last told
+	pending map[Key]pendingStop    // stops that wait for dependents to go first
+	wanted  map[Key]start          // starts that the views do not show yet
+	leaving map[Key]bool           // out of the plan, going down
+	specs   map[Key]*profiles.Spec // as the plan has them
+	groups  map[string]*grouping   // by application/group
+	nodes   map[Key]*node          // the dependency graph
+	serial  uint64                 // of the last event sent
+	wg      sync.WaitGroup
+}
+
+// pendingStop is a stop or restart held back until the dependents are down.
+type pendingStop struct {
+	event  lifecycle.Event
+	waited map[Key]bool // dependents it has waited for
+	sent   uint64       // its serial; 0 while it is held back
+}
+
+// start is an intent to start on its way to its actor.
+type start struct {
+	event lifecycle.Event
+	sent  uint64 // its serial; 0 while it is held back
+}
+
+// Messages to the owner.
+type (
+	applyMsg struct {
+		changes []profiles.Change
+		order   []Key
+		groups  map[string]profiles.Group
+		restore map[Key]Restored
+		by      string
+		applied chan<- struct{}
+	}
+	intentMsg struct {
+		event lifecycle.Event
+		keys  []Key
+		taken chan<- struct{}
+	}
+	noticeMsg struct{ key Key }
+)
+
+// Restored is what the journal knows of an instance from an earlier peer.
+type Restored struct {
+	Generation uint64
+	Down       bool // an operator wanted it down
+}
+
+// New makes a supervisor; nothing happens before Run.
+func New(o Options) *Supervisor {
+	s := &Supervisor{
+		opts: o, mail: newMailbox[any](), done: make(chan struct{}),
+		gates: map[Key]string{}, pending: map[Key]pendingStop{}, leaving: map[Key]bool{},
+		wanted: map[Key]start{},
+		specs:  map[Key]*profiles.Spec{}, groups: map[string]*grouping{}, nodes: map[Key]*node{},
+	}
+	s.actors.Store(&map[Key]*actor{})
+	return s
+}
+
+func (s *Supervisor) now() time.Time { return time.Now() }
+
+// Run owns the plan until ctx ends; then it lets go of every living instance
+// without stopping it, and returns when no goroutine of its own is left. To
+// stop the instances first, Act with EvStop on all Keys and Wait.
+func (s *Supervisor) Run(ctx context.Context) error {
+	defer close(s.done)
+	for {
+		select {
+		case <-ctx.Done():
+			s.mail.close()
+			s.wg.Wait()
+			return ctx.Err()
+		case <-s.mail.ready:
+		}
+		var answers []chan<- struct{}
+		for _, msg := range s.mail.take() {
+			switch msg := msg.(type) {
+			case applyMsg:
+				s.apply(ctx, msg)
+				answers = append(answers, msg.applied)
+			case intentMsg:
+				s.intend(msg)
+				answers = append(answers, msg.taken)
+			case noticeMsg:
+				s.noticed(msg.key)
+			}
+		}
+		s.evaluate()
+		for _, a := range answers {
+			close(a)
+		}
+	}
+}
+
+// Apply carries out the changes that lead to plan and returns when they are
+// under way. restore may name what is known from before.
+func (s *Supervisor) Apply(ctx context.Context, plan *profiles.Plan, changes []profiles.Change, restore map[Key]Restored, by string) error {
+	order := make([]Key, len(plan.Specs))
+	for i, spec := range plan.Specs {
+		order[i] = KeyOf(spec)
+	}
+	applied := make(chan struct{})
+	return s.tell(ctx, applyMsg{changes, order, plan.Groups, restore, by, applied}, applied)
+}
+
+// Act hands an intent (EvStart, EvStop, EvRestart, EvKill) for the named
+// instances over, in an order that respects their dependencies, and returns
+// when it has been taken; Wait for its outcome. Starting pulls in what is hard
+// depended on.
+func (s *Supervisor) Act(ctx context.Context, kind lifecycle.EventKind, cause lifecycle.Cause, by string, keys ...Key) error {
+	taken := make(chan struct{})
+	e := lifecycle.Event{Kind: kind, Cause: cause, By: by}
+	return s.tell(ctx, intentMsg{e, keys, taken}, taken)
+}
+
+func (s *Supervisor) tell(ctx context.Context, msg any, taken <-chan struct{}) error {
+	if !s.mail.put(msg) {
+		return ErrStopped
+	}
+	select {
+	case <-taken:
+		return nil
+	case <-s.done:
+		return ErrStopped
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// View returns the present view of an instance.
+func (s *Supervisor) View(k Key) (*View, bool) {
+	a, ok := (*s.actors.Load())[k]
+	if !ok {
+		return nil, false
+	}
+	return a.view.Load(), true
+}
+
+// Views returns the present views, by application and name.
+func (s *Supervisor) Views() []*View {
+	actors := *s.actors.Load()
+	views := make([]*View, 0, len(actors))
+	for _, k := range slices.SortedFunc(maps.Keys(actors), compareKeys) {
+		views = append(views, actors[k].view.Load())
+	}
+	return views
+}
+
+// Wait calls check with the view of k, again for each newer one, until check
+// returns true or ctx ends. The instance's leaving the plan ends it with
+// ErrGone.
+func (s *Supervisor) Wait(ctx context.Context, k Key, check func(*View) bool) (*View, error) {
+	a, ok := (*s.actors.Load())[k]
+	if !ok {
+		return nil, ErrGone
+	}
+	for {
+		v := a.view.Load()
+		if check(v) {
+			return v, nil
+		}
+		select {
+		case <-v.changed:
+		case <-a.done:
+			return a.view.Load(), ErrGone
+		case <-ctx.Done():
+			return a.view.Load(), ctx.Err()
+		}
+	}
+}
+
+// ErrGone says that the instance is no longer part of the plan.
+var ErrGone = errors.New("instance is not in the plan")
+
+func (s *Supervisor) notice(k Key) { s.mail.put(noticeMsg{k}) }
+
+func (s *Supervisor) actor(k Key) *actor { return (*s.actors.Load())[k] }
+
+// setActor replaces the set of actors; a nil actor removes.
+func (s *Supervisor) setActor(k Key, a *actor) {
+	next := maps.Clone(*s.actors.Load())
+	if a == nil {
+		delete(next, k)
+	} else {
+		next[k] = a
+	}
+	s.actors.Store(&next)
+}
+
+func compareKeys(a, b Key) int {
+	if a.Application != b.Application {
+		if a.Application < b.Application {
+			return -1
+		}
+		return 1
+	}
+	return naturalCompare(a.Name, b.Name)
+}
