@@ -5,8 +5,6 @@ import (
 	"net/http"
 	"strings"
 
-	"github.com/google/uuid"
-
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/exchange"
 )
@@ -32,7 +30,7 @@ func (s *Server) operation(op control.Operation) http.Handler {
 			writeErr(w, err)
 			return
 		}
-		cmd := exchange.Command{ID: uuid.NewString(), Type: op.Type, Payload: payload, TraceParent: r.Header.Get("traceparent")}
+		cmd := exchange.Command{ID: exchange.NewID(), Type: op.Type, Payload: payload, TraceParent: r.Header.Get("traceparent")}
 		if f, ok := streamFormat(op, r); ok {
 			s.stream(w, r, cmd, f)
 			return

@@ -64,7 +64,7 @@ func NewServer(o Options) *Server {
 	}
 	s := &Server{opts: o, slots: make(chan struct{}, maxRequests)}
 	s.metrics = newMetrics(o.Metrics)
-	s.handler = s.guard(http.NewCrossOriginProtection().Handler(s.routes()))
+	s.handler = s.guard(sameOrigin(s.routes()))
 	return s
 }
 
@@ -168,4 +168,13 @@ func sameHost(r *http.Request) error {
 		return nil
 	}
 	return control.Errorf(control.CodeRefused, "the request was made for the host %q: use localhost", r.Host)
+}
+
+// sameOrigin refuses what a web page of another origin made a browser send.
+func sameOrigin(next http.Handler) http.Handler {
+	p := http.NewCrossOriginProtection()
+	p.SetDenyHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		writeErr(w, control.Errorf(control.CodeRefused, "requests of the origin %q are not taken", r.Header.Get("Origin")))
+	}))
+	return p.Handler(next)
 }

@@ -76,15 +76,13 @@ func (l *loader) resolve() *Plan {
 	order := l.order(all)
 	instances := 0
 	for _, c := range order {
-		if !c.ok {
-			continue
-		}
 		if instances += c.cfg.Replicas; instances > maxInstances {
 			c.complain("replicas", "the plan has more than %d instances", maxInstances)
 			break
 		}
 		p.Specs = append(p.Specs, l.specs(c, p)...)
 	}
+	l.conditions(order, p)
 	return p
 }
 
@@ -153,6 +151,14 @@ func (doc *document) abs(path string) string {
 		return path
 	}
 	return filepath.Join(doc.dir, path)
+}
+
+// shown is how messages name a file that this document names.
+func (doc *document) shown(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(doc.file), path)
 }
 
 func (l *loader) peer(p *Plan) {

@@ -190,9 +190,3 @@ type Logs struct {
 
 // Hooks are argv lists run around start and stop, inside their budgets.
 type Hooks struct{ PreStart, PostStart, PreStop, PostStop []string }
-
-// GroupOf gives the settings of the Spec's supervision group, if it is in one.
-func (p *Plan) GroupOf(s *Spec) (Group, bool) {
-	g, ok := p.Groups[s.Application.GUID+"/"+s.Group]
-	return g, ok && s.Group != ""
-}

@@ -110,7 +110,7 @@ func (p *program) prepare(c *cli.Context) error {
 
 // noVerb answers a command line without a known verb.
 func (p *program) noVerb(c *cli.Context) error {
-	if !c.Args().Present() {
+	if c.Args().First() == "" {
 		return usagef("a verb is missing: `ccpc --help` lists them")
 	}
 	verb := c.Args().First()
@@ -120,13 +120,15 @@ func (p *program) noVerb(c *cli.Context) error {
 	return usagef("unknown verb %q: `ccpc --help` lists them", verb)
 }
 
-// closest is the verb that a mistyped one most likely meant, or "".
+// closest is the verb that a mistyped one most likely meant, or "". The library
+// always has a guess; one with another first letter is no typing mistake.
 func closest(verb string, commands []*cli.Command) string {
-	best := cli.SuggestCommand(commands, verb)
-	if best == "" || strings.HasPrefix(best, "_") || len(verb) < 2 {
+	_, guess, _ := strings.Cut(cli.SuggestCommand(commands, verb), `"`)
+	guess, _, _ = strings.Cut(guess, `"`)
+	if guess == "" || guess[0] != verb[0] {
 		return ""
 	}
-	return best
+	return guess
 }
 
 func usageError(c *cli.Context, err error, _ bool) error {

@@ -19,7 +19,7 @@ func arrange(app *cli.App, args []string) []string {
 	}
 	known := knownFlags(app)
 	var global, local, names []string
-	verb := ""
+	var verb []string // one word, once it is found
 	rest := args[1:]
 	for len(rest) > 0 {
 		word := rest[0]
@@ -28,8 +28,8 @@ func arrange(app *cli.App, args []string) []string {
 		case word == "--":
 			names, rest = append(names, rest...), nil
 		case !strings.HasPrefix(word, "-") || word == "-" || negativeNumber.MatchString(word):
-			if verb == "" {
-				verb = word
+			if verb == nil {
+				verb = []string{word}
 			} else {
 				names = append(names, word)
 			}
@@ -47,15 +47,10 @@ func arrange(app *cli.App, args []string) []string {
 			}
 		}
 	}
-	arranged := append([]string{args[0]}, global...)
-	if verb != "" {
-		arranged = append(arranged, verb)
-	}
-	arranged = append(arranged, local...)
 	if len(names) > 0 {
-		arranged = append(append(arranged, "--"), names...)
+		names = append([]string{"--"}, names...)
 	}
-	return arranged
+	return slices.Concat(args[:1], global, verb, local, names)
 }
 
 // knownFlag is what arrange must know of a flag.

@@ -1,7 +1,7 @@
 package main
 
 import (
-	"fmt"
+	"errors"
 	"os"
 	"runtime/debug"
 
@@ -44,7 +44,7 @@ func (p *program) validate(c *cli.Context) error {
 	}
 	plan, err := profiles.Load(c.Args().First(), profiles.LoadOptions{Hostname: host, UID: os.Geteuid()})
 	if err != nil {
-		return control.Errorf(control.CodeInvalid, "%v", err)
+		return invalidProfile(err)
 	}
 	for _, w := range plan.Warnings {
 		p.out.note("warning: %s", escape(w, false))
@@ -58,6 +58,20 @@ func (p *program) validate(c *cli.Context) error {
 	return p.out.value(result, func() error {
 		return p.out.printf("%s is valid: %d instances\n", c.Args().First(), len(plan.Specs))
 	})
+}
+
+// invalidProfile has every fault as one of its details.
+func invalidProfile(err error) error {
+	e := control.Errorf(control.CodeInvalid, "%v", err)
+	var faults profiles.Errors
+	if errors.As(err, &faults) {
+		lines := make([]string, len(faults))
+		for i, f := range faults {
+			lines[i] = f.Error()
+		}
+		e.Details = lines
+	}
+	return e
 }
 
 func (p *program) descriptor(c *cli.Context) error {
@@ -96,5 +110,5 @@ func version() string {
 
 func (p *program) version(c *cli.Context) error {
 	v := map[string]string{"ccpc": version()}
-	return p.out.value(v, func() error { return p.out.printf("%s\n", fmt.Sprintf("ccpc %s", version())) })
+	return p.out.value(v, func() error { return p.out.printf("ccpc %s\n", version()) })
 }
