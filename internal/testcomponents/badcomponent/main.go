@@ -40,6 +40,7 @@ var modes = map[string]func(){
 	"symlink":         symlink,        // a symbolic link in its folder to a socket elsewhere
 	"stranger":        stranger,       // a socket in its folder that another process listens on
 	"versions":        versions,       // protocol versions that do not overlap
+	"unserved":        unserved,       // a socket that nobody serves
 	"deaf":            deaf,           // opens its stream, answers nothing
 	"flood":           flood,          // 200 KiB without newline on its real stdout, after the handshake
 	"json-log":        jsonLog,        // log lines that make a careless parser panic
@@ -108,6 +109,12 @@ func symlink() {
 	link := filepath.Join(socketDir(), "link")
 	must(os.Symlink(filepath.Join(dir, "s"), link))
 	greet(1, "unix", link)
+}
+
+func unserved() {
+	path := filepath.Join(socketDir(), "s")
+	listen(path)
+	greet(1, "unix", path)
 }
 
 func stranger() {
