@@ -24,6 +24,7 @@ func run(info Info, c Component) int {
 
 	r := newRuntime(context.Background(), info, c, process)
 	current.Store(r)
+	defer r.onSignals()() // from before the handshake line on: a peer may change its mind at once
 	server, err := handshake.Serve(handshake.Serving{
 		Accept:   r.serve,
 		Shutdown: func() { r.requestStop(defaultStopWait, "the host shuts its plugins down") },
@@ -32,7 +33,6 @@ func run(info Info, c Component) int {
 		_, _ = fmt.Fprintf(r.stderr, "%s %s: %v\n", info.Name, info.Version, err)
 		return ExitFailed
 	}
-	defer r.onSignals()()
 	code := r.live()
 	r.hangUp()
 	server.Close(time.Second)
