@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
@@ -24,7 +23,7 @@ func run(info Info, c Component) int {
 
 	r := newRuntime(context.Background(), info, c, process)
 	current.Store(r)
-	defer r.onSignals()() // from before the handshake line on: a peer may change its mind at once
+	r.onSignals() // from before the handshake line on: a peer may change its mind at once
 	server, err := handshake.Serve(handshake.Serving{
 		Accept:   r.serve,
 		Shutdown: func() { r.requestStop(defaultStopWait, "the host shuts its plugins down") },
@@ -39,19 +38,15 @@ func run(info Info, c Component) int {
 	return code
 }
 
-// onSignals makes SIGTERM and SIGINT requests to stop, once and again alike.
-func (r *runtime) onSignals() (stop func()) {
+// onSignals makes SIGTERM and SIGINT requests to stop, once and again alike,
+// until the process has ended: the goroutine is never ended, as there must be
+// no moment in which a signal kills.
+func (r *runtime) onSignals() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	var wg sync.WaitGroup
-	wg.Go(func() {
+	go func() {
 		for s := range signals {
 			r.requestStop(defaultStopWait, s.String())
 		}
-	})
-	return func() {
-		signal.Stop(signals)
-		close(signals)
-		wg.Wait()
-	}
+	}()
 }
