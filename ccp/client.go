@@ -76,10 +76,14 @@ func (c *Client) FlushMessages(ctx context.Context) error {
 }
 
 // ClearOutLogs asks the component to empty the output log it keeps itself.
-func (c *Client) ClearOutLogs(ctx context.Context) error { return c.Do(ctx, TypeClearOutLogs, nil, nil) }
+func (c *Client) ClearOutLogs(ctx context.Context) error {
+	return c.Do(ctx, TypeClearOutLogs, nil, nil)
+}
 
 // ClearErrLogs asks the component to empty the error log it keeps itself.
-func (c *Client) ClearErrLogs(ctx context.Context) error { return c.Do(ctx, TypeClearErrLogs, nil, nil) }
+func (c *Client) ClearErrLogs(ctx context.Context) error {
+	return c.Do(ctx, TypeClearErrLogs, nil, nil)
+}
 
 // DumpStack asks the component to write its stacks to stderr.
 func (c *Client) DumpStack(ctx context.Context) error { return c.Do(ctx, TypeDumpStack, nil, nil) }

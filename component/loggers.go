@@ -118,12 +118,13 @@ func (l *loggers) set(levels map[string]string) ([]string, error) {
 	return l.apply(levels)
 }
 
-// preset is set for levels given before all loggers are made: unknown names
-// are kept for when they are.
+// preset is set for the levels that a configuration gives to begin with: it
+// makes the loggers it names.
 func (l *loggers) preset(levels map[string]string) error {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	_, err := l.apply(levels)
+	for name := range levels {
+		l.get(name)
+	}
+	_, err := l.set(levels)
 	return err
 }
 

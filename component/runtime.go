@@ -79,6 +79,7 @@ func Run(ctx context.Context, info Info, c Component, ch exchange.Channel) int {
 	}()
 	code := r.live()
 	r.hangUp()
+	_ = ch.Close()
 	<-served
 	return code
 }
@@ -99,7 +100,8 @@ func (r *runtime) serve(ch exchange.Channel) {
 	r.mu.Unlock()
 }
 
-// hangUp ends every session; what is queued on it still goes out.
+// hangUp ends every session; what is queued on it still goes out. A handler
+// that does not heed its context is left behind after a while.
 func (r *runtime) hangUp() {
 	r.mu.Lock()
 	var open []*exchange.Endpoint
@@ -110,8 +112,14 @@ func (r *runtime) hangUp() {
 	for _, e := range open {
 		_ = e.Close()
 	}
+	patience := time.NewTimer(farewell)
+	defer patience.Stop()
 	for _, e := range open {
-		<-e.Done()
+		select {
+		case <-e.Done():
+		case <-patience.C:
+			return
+		}
 	}
 }
 

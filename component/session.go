@@ -2,6 +2,7 @@ package component
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"runtime/pprof"
@@ -215,7 +216,11 @@ func (r *runtime) features() []string {
 // custom answers what the protocol does not know.
 func custom(h CommandHandler) exchange.Handler {
 	return func(ctx context.Context, req *exchange.Request) (any, error) {
-		out, err := h.HandleCommand(ctx, req.Type, req.Payload, req.Progress)
+		payload := req.Payload
+		if len(payload) == 0 {
+			payload = json.RawMessage(`{}`)
+		}
+		out, err := h.HandleCommand(ctx, req.Type, payload, req.Progress)
 		if errors.Is(err, ErrUnknownCommand) {
 			return nil, exchange.ErrUnknown
 		}

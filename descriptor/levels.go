@@ -24,7 +24,7 @@ func NormalizeLevel(s string) (string, error) {
 	if level, ok := javaLevels[low]; ok {
 		return level, nil
 	}
-	return "", fmt.Errorf("%q is no log level; %s are (or OFF SEVERE WARNING INFO CONFIG FINE FINER FINEST ALL)",
+	return "", fmt.Errorf("%q is no log level; one of %s is expected (or of OFF SEVERE WARNING INFO CONFIG FINE FINER FINEST ALL)",
 		clip(s), strings.Join(Levels, ", "))
 }
 

@@ -43,6 +43,9 @@ func readTree(r io.Reader, file string) (*element, error) {
 		return nil, &Error{File: file, Line: 1, Column: 1, Message: fmt.Sprintf("the document is larger than %d bytes", MaxSize)}
 	}
 	t := &treeReader{file: file, dec: xml.NewDecoder(bytes.NewReader(data))}
+	t.dec.CharsetReader = func(label string, _ io.Reader) (io.Reader, error) {
+		return nil, errors.New("UTF-8 is expected")
+	}
 	for {
 		line, column := t.dec.InputPos()
 		tok, err := t.dec.RawToken()

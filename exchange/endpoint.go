@@ -83,6 +83,8 @@ type Endpoint struct {
 	running  bool
 	shut     bool
 	closed   bool
+	code     int              // of the close
+	why      string           // of the close
 	broken   error            // why sending ended
 	calls    map[string]*call // ours, by command ID
 	work     map[string]*work // theirs, by command ID
@@ -204,13 +206,17 @@ func (e *Endpoint) reason(ctx context.Context, err error) error {
 // of running handlers end at once; their replies and all that is queued are
 // still sent, for at most a second. Close does not wait: Done tells when
 // everything has ended.
-func (e *Endpoint) Close() error {
+func (e *Endpoint) Close() error { return e.CloseWith(CloseNormal, "") }
+
+// CloseWith is Close with a code for the other side, where the transport has
+// codes. Only the first close counts.
+func (e *Endpoint) CloseWith(code int, reason string) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if e.closed {
 		return nil
 	}
-	e.closed = true
+	e.closed, e.code, e.why = true, code, reason
 	close(e.closing)
 	if !e.running {
 		return e.ch.Close()

@@ -65,6 +65,18 @@ type Reply struct {
 	TraceParent  string          `json:"traceparent,omitempty"`
 }
 
+// UnmarshalJSON reads a reply; a missing status counts as ERROR, like one that
+// is not known.
+func (r *Reply) UnmarshalJSON(b []byte) error {
+	type plain Reply
+	p := plain{Status: Failed}
+	if err := json.Unmarshal(b, &p); err != nil {
+		return err
+	}
+	*r = Reply(p)
+	return nil
+}
+
 // Err returns a *ReplyError when the reply ends its command without success,
 // else nil.
 func (r Reply) Err() error {

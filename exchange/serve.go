@@ -135,8 +135,12 @@ func (e *Endpoint) tooLate(cmd *Command) Reply {
 func (e *Endpoint) handle(w *work) {
 	reply := failure(w.cmd, "internal error: the handler of "+w.cmd.Type+" ended its goroutine")
 	defer func() { e.finish(w, &reply) }()
-	if expired(w.cmd) { // it may have waited for its turn
+	switch { // it may have waited for its turn
+	case expired(w.cmd):
 		reply = e.tooLate(w.cmd)
+		return
+	case w.ctx.Err() != nil:
+		reply = failure(w.cmd, "cancelled before it was run")
 		return
 	}
 	progress := func(r Reply) error { return e.progress(w, &r) }

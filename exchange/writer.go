@@ -38,7 +38,7 @@ func (e *Endpoint) write() {
 // flush sends what is queued and the replies of the handlers that are ending,
 // and closes the channel. Close has set a timer that closes it in any case.
 func (e *Endpoint) flush() {
-	defer e.ch.Close()
+	defer CloseWith(e.ch, e.code, e.why) // set before closing was
 	for {
 		for f, ok := e.nextControl(); ok; f, ok = e.nextControl() {
 			if !e.send(outgoing{frame: f}) {

@@ -12,9 +12,10 @@ import (
 	"google.golang.org/grpc"
 
 	"github.com/seed-04209a44/peerd/exchange"
+	"github.com/seed-04209a44/peerd/exchange/stream"
 )
 
-// patience bounds how long Close waits for go-plugin to let go of what it holds.
+// patience bounds how long go-plugin may take to let go of what it holds.
 const patience = 2 * time.Second
 
 // Conn is an open connection to a component. It is the exchange channel on
@@ -22,12 +23,14 @@ const patience = 2 * time.Second
 type Conn struct {
 	exchange.Channel
 	greeting greeting
+	client   *plugin.Client
+	runner   *runner
 
-	client *plugin.Client
-	runner *runner
-	cancel context.CancelFunc // ends the stream
-	once   sync.Once
-	err    error // of Close; read after once
+	recv     sync.Mutex // held during Recv
+	ended    bool       // Recv has failed; under recv
+	once     sync.Once
+	released chan struct{}
+	err      error // of the release; read after released
 }
 
 // Address is the component's socket; with Version it is all that Attach needs.
@@ -36,15 +39,48 @@ func (c *Conn) Address() string { return c.greeting.address }
 // Version is the transport version in use.
 func (c *Conn) Version() int { return c.greeting.version }
 
-// Close ends the channel and frees all that belongs to it. The component goes
-// on running. It blocks for at most two seconds, and usually not at all.
+// Recv implements exchange.Channel.
+func (c *Conn) Recv() (exchange.Frame, error) {
+	c.recv.Lock()
+	defer c.recv.Unlock()
+	f, err := c.Channel.Recv()
+	if err != nil {
+		c.ended = true
+	}
+	return f, err
+}
+
+// Close ends the channel; the component goes on running. It does not block:
+// what was sent before still arrives, and Wait tells when all is freed.
 func (c *Conn) Close() error {
+	err := c.Channel.Close()
 	c.once.Do(func() {
-		c.err = c.Channel.Close()
-		c.cancel()
-		c.err = errors.Join(c.err, letGo(c.client, c.runner))
+		go func() {
+			defer close(c.released)
+			c.drain()
+			c.err = letGo(c.client, c.runner)
+		}()
 	})
+	return err
+}
+
+// Wait blocks until everything that belonged to a closed connection is freed,
+// which takes seconds only where something is stuck: then the error says what
+// was left behind.
+func (c *Conn) Wait() error {
+	<-c.released
 	return c.err
+}
+
+// drain waits for the stream to end, so that what was sent before Close is not
+// cut off with the connection. The channel bounds it.
+func (c *Conn) drain() {
+	c.recv.Lock()
+	defer c.recv.Unlock()
+	for !c.ended {
+		_, err := c.Channel.Recv()
+		c.ended = err != nil
+	}
 }
 
 // open connects to the component that greeted with g.
@@ -64,12 +100,11 @@ func (h *Host) open(ctx context.Context, p Process, g greeting) (*Conn, error) {
 	if err != nil {
 		return nil, errors.Join(err, letGo(client, r), ignoreClosed(socket.Close()))
 	}
-	conn, err := openStream(ctx, cc)
+	ch, err := stream.Open(ctx, cc, stream.Options{})
 	if err != nil {
 		return nil, errors.Join(whyEnded(ctx, err), letGo(client, r), ignoreClosed(socket.Close()))
 	}
-	conn.greeting, conn.client, conn.runner = g, client, r
-	return conn, nil
+	return &Conn{Channel: ch, greeting: g, client: client, runner: r, released: make(chan struct{})}, nil
 }
 
 // dispense starts go-plugin's client and takes the gRPC connection out of it.

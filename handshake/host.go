@@ -102,12 +102,12 @@ func (h *Host) firstLine(ctx context.Context, p Process) (string, error) {
 		return line, nil
 	case ctx.Err() != nil:
 		return "", context.Cause(ctx)
-	case ended(p):
-		return "", fmt.Errorf("%w before it printed a handshake line; its error log may say why", ErrEnded)
-	case timed.Err() != nil:
+	case timed.Err() != nil && !ended(p):
 		return "", fmt.Errorf("the component printed no handshake line within %v", limit)
+	case endsWithin(p, lastWords):
+		return "", fmt.Errorf("%w before it printed a handshake line; its error log may say why", ErrEnded)
 	default:
-		return "", fmt.Errorf("cannot read the component's handshake line: %w", err)
+		return "", fmt.Errorf("the component closed its output without a handshake line: %w", err)
 	}
 }
 
@@ -143,6 +143,19 @@ func whileAlive(ctx context.Context, p Process, delay time.Duration) (alive cont
 		}
 	}()
 	return alive, func() { cancel(nil); <-done }
+}
+
+// endsWithin waits for p's exit, which is often seen a little after the end of
+// its output.
+func endsWithin(p Process, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-p.Exited():
+		return true
+	case <-timer.C:
+		return false
+	}
 }
 
 func ended(p Process) bool {

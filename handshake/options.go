@@ -4,11 +4,21 @@ import (
 	"context"
 	"net"
 	"strings"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/keepalive"
 	"google.golang.org/grpc/status"
+
+	"github.com/seed-04209a44/peerd/exchange/stream"
+)
+
+// Keepalive, so that a component that no longer reads its socket is noticed.
+const (
+	keepaliveTime    = time.Minute // of the host; idle connections included
+	keepaliveTimeout = time.Minute // a frozen component is cut off after both
+	keepaliveMinTime = 10 * time.Second
 )
 
 type dialFunc = func(context.Context, string) (net.Conn, error)
@@ -19,7 +29,6 @@ type dialFunc = func(context.Context, string) (net.Conn, error)
 func dialOptions(dialer dialFunc) []grpc.DialOption {
 	return []grpc.DialOption{
 		grpc.WithContextDialer(dialer),
-		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(maxMessage), grpc.MaxCallSendMsgSize(maxMessage)),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{
 			Time: keepaliveTime, Timeout: keepaliveTimeout, PermitWithoutStream: true,
 		}),
@@ -48,10 +57,7 @@ func goPluginMethod(method string) bool { return strings.HasPrefix(method, "/plu
 // serverOptions of a component: limits of its own and a keepalive policy that
 // lets the host's pings through.
 func serverOptions() []grpc.ServerOption {
-	return []grpc.ServerOption{
-		grpc.MaxRecvMsgSize(maxMessage),
-		grpc.MaxSendMsgSize(maxMessage),
+	return append(stream.ServerOptions(stream.Options{}),
 		grpc.MaxConcurrentStreams(16),
-		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinTime, PermitWithoutStream: true}),
-	}
+		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: keepaliveMinTime, PermitWithoutStream: true}))
 }

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/go-plugin"
@@ -113,11 +112,3 @@ func (clientPlugin) GRPCServer(*plugin.GRPCBroker, *grpc.Server) error { return 
 func (clientPlugin) GRPCClient(_ context.Context, _ *plugin.GRPCBroker, cc *grpc.ClientConn) (any, error) {
 	return cc, nil
 }
-
-// Limits of the transport, the same on both sides.
-const (
-	maxMessage       = 16 << 20
-	keepaliveTime    = time.Minute // of the host; idle connections included
-	keepaliveTimeout = time.Minute // a frozen component is cut off after both
-	keepaliveMinTime = 10 * time.Second
-)

@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/types/known/emptypb"
 
 	"github.com/seed-04209a44/peerd/exchange"
+	"github.com/seed-04209a44/peerd/exchange/stream"
 )
 
 // ErrNotLaunched is returned by Serve in a process that no peer launched.
@@ -36,7 +37,7 @@ type Server struct {
 	out, err *os.File // the real ones
 
 	grpc   *grpc.Server
-	made   chan struct{} // closed when grpc is set
+	made   chan struct{} // closed when grpc is set and has its service
 	served chan struct{} // closed when go-plugin has returned
 	first  func()        // takes standard output and the environment back, once
 }
@@ -94,7 +95,6 @@ func (s *Server) config() *plugin.ServeConfig {
 		GRPCServer: func(opts []grpc.ServerOption) *grpc.Server {
 			opts = append(opts, serverOptions()...)
 			s.grpc = grpc.NewServer(append(opts, grpc.ChainUnaryInterceptor(s.softShutdown))...)
-			close(s.made)
 			return s.grpc
 		},
 	}
@@ -113,9 +113,10 @@ func (s *Server) softShutdown(ctx context.Context, req any, info *grpc.UnaryServ
 }
 
 // accept is the handler of the one gRPC method.
-func (s *Server) accept(ch exchange.Channel) {
+func (s *Server) accept(_ context.Context, ch exchange.Channel) error {
 	s.first()
 	s.o.Accept(ch)
+	return nil
 }
 
 // takeBack undoes what go-plugin did to the process: it put pipes in place of
@@ -139,7 +140,8 @@ type serverPlugin struct {
 }
 
 func (p serverPlugin) GRPCServer(_ *plugin.GRPCBroker, g *grpc.Server) error {
-	registerStream(g, p.server.accept)
+	stream.Register(g, stream.Options{}, p.server.accept)
+	close(p.server.made)
 	return nil
 }
 

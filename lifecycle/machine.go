@@ -1,8 +1,6 @@
 package lifecycle
 
-import (
-	"time"
-)
+import "time"
 
 // stepper carries one Step: the machine as it becomes, what made it move, and
 // the effects so far.
@@ -17,10 +15,10 @@ type stepper struct {
 // action is one cell of the matrix.
 type action func(*stepper)
 
-// matrix decides every event in every status; columns are in the order of the
-// statuses. The timers follow EvTimer, one row each.
+// matrix decides every event in every status. The timers follow EvTimer, one
+// row each.
 var matrix = [...][8]action{
-	//               stopped    waiting    starting    running     stopping    backoff    completed  failed
+	// stopped, waiting, starting, running, stopping, backoff, completed, failed
 	EvStart:       {start, start, ignore, ignore, again, start, start, start},
 	EvStop:        {ignore, rest, goDown, goDown, stayDown, rest, rest, rest},
 	EvRestart:     {start, start, cycle, cycle, again, start, start, start},

@@ -1,9 +1,7 @@
 package logs
 
 import (
-	"context"
-	"io"
-	"iter"
+	"fmt"
 	"time"
 )
 
@@ -14,13 +12,24 @@ type Options struct {
 	MaxLine  int   // longer lines are split with a continuation mark when read; default 64 KiB
 }
 
-// Writer appends one stream of one instance to rotated files: current file
-// DIR/out.log (or err.log), older DIR/out.log.1 … Rotation happens at an exact
-// byte boundary; every byte lands in exactly one file.
-//
-// A line index (DIR/out.idx …) or in-band time stamp is the room's own affair;
-// readers must be able to merge instances by time.
-type Writer struct{}
+const (
+	defaultMaxSize  = 10 << 20
+	defaultMaxFiles = 4
+	defaultMaxLine  = 64 << 10
+)
+
+func (o Options) withDefaults() Options {
+	if o.MaxSize <= 0 {
+		o.MaxSize = defaultMaxSize
+	}
+	if o.MaxFiles <= 0 {
+		o.MaxFiles = defaultMaxFiles
+	}
+	if o.MaxLine <= 0 {
+		o.MaxLine = defaultMaxLine
+	}
+	return o
+}
 
 // Stream is "out" or "err".
 type Stream string
@@ -31,39 +40,21 @@ const (
 	Err Stream = "err"
 )
 
-// OpenWriter opens (creating folders) the stream's current file for appending.
-func OpenWriter(dir string, s Stream, o Options) (*Writer, error) { panic("seam") }
-
-// Write appends b. It never fails for the caller's sake: when the disk refuses,
-// bytes are counted as dropped, a marker line is written once it accepts again,
-// and Dropped tells. It notices a removed or renamed file and reopens.
-func (w *Writer) Write(b []byte) (int, error) { panic("seam") }
-
-// Dropped is the number of bytes lost since opening, with the last error.
-func (w *Writer) Dropped() (int64, error) { panic("seam") }
-
-// Clear empties the stream's files.
-func (w *Writer) Clear() error { panic("seam") }
-
-// Close closes the file.
-func (w *Writer) Close() error { panic("seam") }
-
-// Capture copies r to w until EOF or until stop is closed (then it drains what
-// is there without waiting), and never blocks on anything but r and the file.
-// first, when not nil, is offered the first line (at most 64 KiB) before it is
-// stored; returning true swallows it (the plugin handshake line).
-func Capture(r io.Reader, w *Writer, stop <-chan struct{}, first func(line string) bool) error {
-	panic("seam")
+func (s Stream) valid() error {
+	if s != Out && s != Err {
+		return fmt.Errorf("unknown stream %q: use %q or %q", s, Out, Err)
+	}
+	return nil
 }
 
 // Line is one line as read back.
 type Line struct {
-	At      time.Time `json:"at"`
+	At      time.Time `json:"at"`   // when its first byte was captured
 	Name    string    `json:"name"` // the source's label
 	Stream  Stream    `json:"stream"`
-	Text    string    `json:"text"`              // without the newline
-	Partial bool      `json:"partial,omitempty"` // continues in the next line
-	Level   string    `json:"level,omitempty"`   // parsed: hclog, JSON, logfmt
+	Text    string    `json:"text"`              // without the newline; any bytes
+	Partial bool      `json:"partial,omitempty"` // continues in the next line of its stream
+	Level   string    `json:"level,omitempty"`   // parsed: hclog, JSON, logfmt; lower case
 	Logger  string    `json:"logger,omitempty"`
 	Message string    `json:"message,omitempty"`
 }
@@ -76,12 +67,9 @@ type Source struct {
 
 // Query selects lines.
 type Query struct {
-	Stream Stream    // "" both
-	Tail   int       // only the last N over all sources; <0 all
-	Since  time.Time // zero: all
-	Follow bool      // go on with new lines, across rotation and restarts
+	Stream  Stream    // "" both
+	Tail    int       // only the last N over all sources; <0 all
+	Since   time.Time // zero: all
+	Follow  bool      // go on with new lines, across rotation and restarts
+	MaxLine int       // bytes of a longer line are yielded in Partial pieces; default 64 KiB
 }
-
-// Read merges the sources by time and yields their lines until the end, or
-// with Follow until ctx ends.
-func Read(ctx context.Context, sources []Source, q Query) iter.Seq2[Line, error] { panic("seam") }

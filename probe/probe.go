@@ -2,19 +2,22 @@ package probe
 
 import (
 	"context"
+	"errors"
+	"strings"
 	"time"
 )
 
 // Spec is one check: exactly one of Exec, HTTP, TCP, GRPC, or Func is set.
 type Spec struct {
 	Exec []string // argv; exit 0 passes
-	HTTP string   // URL; 2xx and 3xx pass
+	HTTP string   // URL; 2xx and 3xx pass (redirects are not followed); TLS certificates are verified
 	TCP  string   // host:port; a connection passes
 	GRPC string   // host:port[/service]; grpc.health.v1 SERVING passes
+	// Func passes with ok. It must return when ctx ends.
 	Func func(ctx context.Context) (ok bool, detail string)
 
-	Dir string // of Exec
-	Env []string
+	Dir string   // of Exec
+	Env []string // of Exec: the whole environment
 }
 
 // Result of one check. Detail is bounded (4 KiB) and says why it failed.
@@ -24,35 +27,42 @@ type Result struct {
 	Took   time.Duration
 }
 
+// maxDetail bounds what is kept of a probe's output or answer.
+const maxDetail = 4 << 10
+
 // Check runs the check once. When ctx ends, an exec probe's whole tree is
 // killed before Check returns.
-func Check(ctx context.Context, s Spec) Result { panic("seam") }
-
-// Schedule says when to check and what follows.
-type Schedule struct {
-	Interval    time.Duration // between the end of one check and the next
-	Timeout     time.Duration // of each
-	Failures    int           // consecutive ones until unhealthy
-	Successes   int           // consecutive ones until healthy again; default 1
-	StartPeriod time.Duration // failures in it do not count
+func Check(ctx context.Context, s Spec) Result {
+	start := time.Now()
+	detail, err := check(ctx, s)
+	if err != nil {
+		if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+			err = errors.New("no answer within the timeout")
+		}
+		detail = strings.TrimSpace(err.Error() + "\n" + detail)
+	}
+	if len(detail) > maxDetail {
+		detail = detail[:maxDetail]
+	}
+	return Result{OK: err == nil, Detail: strings.ToValidUTF8(detail, "\uFFFD"), Took: time.Since(start)}
 }
 
-// Health is the verdict over several checks.
-type Health uint8
-
-// The verdicts.
-const (
-	Unknown Health = iota
-	Healthy
-	Unhealthy
-)
-
-// Tracker turns results into verdicts; it is pure.
-type Tracker struct{}
-
-// Observe adds the result of a check that ended `since` after the start.
-func (t *Tracker) Observe(sch Schedule, r Result, since time.Duration) Health { panic("seam") }
-
-// Run checks on the schedule until ctx ends, one check in flight, and calls
-// changed (from the calling goroutine) when the verdict changes. It blocks.
-func Run(ctx context.Context, s Spec, sch Schedule, changed func(Health, Result)) { panic("seam") }
+func check(ctx context.Context, s Spec) (detail string, err error) {
+	switch {
+	case len(s.Exec) > 0:
+		return checkExec(ctx, s)
+	case s.HTTP != "":
+		return checkHTTP(ctx, s.HTTP)
+	case s.TCP != "":
+		return "", checkTCP(ctx, s.TCP)
+	case s.GRPC != "":
+		return "", checkGRPC(ctx, s.GRPC)
+	case s.Func != nil:
+		ok, detail := s.Func(ctx)
+		if !ok {
+			return detail, errors.New("the check failed")
+		}
+		return detail, nil
+	}
+	return "", errors.New("the probe is empty: set one of exec, http, tcp, grpc")
+}

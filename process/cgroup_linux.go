@@ -1,149 +1,13 @@
 package process
 
 import (
-	"bufio"
+	"bytes"
+	"errors"
 	"os"
 	"path/filepath"
-	"slices"
 	"strconv"
-	"strings"
 	"syscall"
-
-	"golang.org/x/sys/unix"
 )
-
-// folder is the name of the cgroup that holds all instances of all peers.
-const folder = "peerd"
-
-// hierarchies are the cgroup folders this Door may create instances in; ""
-// where the host gives none.
-type hierarchies struct {
-	unified string            // cgroup v2
-	v1      map[string]string // controller → folder
-	v2      map[string]bool   // controllers enabled for the children of unified
-}
-
-// limitControllers are those that bound a tree.
-var limitControllers = []string{"memory", "cpu", "pids"}
-
-// v1Controllers are those of use on a host with cgroup v1.
-var v1Controllers = append([]string{"freezer"}, limitControllers...)
-
-// findHierarchies looks where this process lives, makes the peer's folder
-// there, and keeps only what can be written.
-func findHierarchies() hierarchies {
-	h := hierarchies{v1: map[string]string{}, v2: map[string]bool{}}
-	mounts, err := os.Open("/proc/self/mountinfo")
-	if err != nil {
-		return h
-	}
-	defer mounts.Close()
-	own := ownCgroups()
-	lines := bufio.NewScanner(mounts)
-	for lines.Scan() {
-		m, ok := parseMount(lines.Text())
-		if !ok {
-			continue
-		}
-		switch m.kind {
-		case "cgroup2":
-			if dir := prepare(m.dir(own[""])); dir != "" && exists(filepath.Join(dir, "cgroup.procs")) {
-				h.unified = dir
-				h.v2 = delegate(dir)
-			}
-		case "cgroup":
-			for _, controller := range strings.Split(m.options, ",") {
-				if !slices.Contains(v1Controllers, controller) {
-					continue
-				}
-				if dir := prepare(m.dir(own[controller])); dir != "" {
-					h.v1[controller] = dir
-				}
-			}
-		}
-	}
-	return h
-}
-
-// mount is one line of /proc/self/mountinfo.
-type mount struct{ root, point, kind, options string }
-
-func parseMount(line string) (mount, bool) {
-	left, right, ok := strings.Cut(line, " - ")
-	before, after := strings.Fields(left), strings.Fields(right)
-	if !ok || len(before) < 5 || len(after) < 3 {
-		return mount{}, false
-	}
-	return mount{root: before[3], point: before[4], kind: after[0], options: after[2]}, true
-}
-
-// dir is where the cgroup path is seen below the mount.
-func (m mount) dir(path string) string {
-	if path == "" {
-		return ""
-	}
-	inside, err := filepath.Rel(m.root, path)
-	if err != nil || strings.HasPrefix(inside, "..") {
-		return ""
-	}
-	return filepath.Join(m.point, inside)
-}
-
-// ownCgroups maps each v1 controller, and "" for v2, to this process's path.
-func ownCgroups() map[string]string {
-	text, err := os.ReadFile("/proc/self/cgroup")
-	if err != nil {
-		return nil
-	}
-	own := map[string]string{}
-	for line := range strings.Lines(string(text)) {
-		part := strings.SplitN(strings.TrimSuffix(line, "\n"), ":", 3)
-		if len(part) != 3 {
-			continue
-		}
-		for _, controller := range strings.Split(part[1], ",") {
-			own[controller] = part[2]
-		}
-	}
-	return own
-}
-
-// prepare makes the peer's folder in dir and says where it is, "" if it may
-// not. A process which was itself spawned into such a folder goes up to it, so
-// that a keeper started by a peer uses the peer's and not one deeper.
-func prepare(dir string) string {
-	if dir == "" {
-		return ""
-	}
-	if above := filepath.Dir(dir); filepath.Base(above) == folder {
-		dir = filepath.Dir(above)
-	}
-	dir = filepath.Join(dir, folder)
-	if err := os.Mkdir(dir, 0o755); err != nil && !os.IsExist(err) {
-		return ""
-	}
-	if unix.Access(dir, unix.W_OK) != nil {
-		return ""
-	}
-	return dir
-}
-
-// delegate hands the limiting controllers down to the instances, as far as the
-// host lets it: a cgroup that itself holds processes cannot, unless it is the
-// root.
-func delegate(dir string) map[string]bool {
-	for _, at := range []string{filepath.Dir(dir), dir} {
-		for _, controller := range limitControllers {
-			_ = writeFile(filepath.Join(at, "cgroup.subtree_control"), "+"+controller)
-		}
-	}
-	enabled := map[string]bool{}
-	text, _ := os.ReadFile(filepath.Join(dir, "cgroup.subtree_control"))
-	for _, controller := range strings.Fields(string(text)) {
-		enabled[controller] = true
-	}
-	return enabled
-}
 
 // limits says whether a controller can bound instances.
 func (h hierarchies) limits(controller string) bool {
@@ -291,25 +155,28 @@ func removeCgroup(dir string) {
 	_ = syscall.Rmdir(dir)
 }
 
-// cgroupPids lists the processes of dir and of every cgroup below it.
-func cgroupPids(dir string) []int {
+// cgroupPids lists the processes of dir and of every cgroup below it; a removed
+// cgroup has none.
+func cgroupPids(dir string) ([]int, error) {
 	text, err := os.ReadFile(filepath.Join(dir, "cgroup.procs"))
 	if err != nil {
-		return nil
+		return nil, ignoreGone(err)
 	}
 	var pids []int
-	for word := range strings.FieldsSeq(string(text)) {
-		if pid := int(atoi([]byte(word))); pid > 0 {
+	for word := range bytes.FieldsSeq(text) {
+		if pid := int(atoi(word)); pid > 0 {
 			pids = append(pids, pid)
 		}
 	}
-	entries, _ := os.ReadDir(dir)
+	entries, err := os.ReadDir(dir)
+	errs := []error{ignoreGone(err)}
 	for _, entry := range entries {
 		if entry.IsDir() {
-			pids = append(pids, cgroupPids(filepath.Join(dir, entry.Name()))...)
+			below, err := cgroupPids(filepath.Join(dir, entry.Name()))
+			pids, errs = append(pids, below...), append(errs, err)
 		}
 	}
-	return pids
+	return pids, errors.Join(errs...)
 }
 
 // writeFile writes into an existing kernel file in one write; it never creates.

@@ -14,6 +14,7 @@ import (
 // members which leave that are not held.
 type Door struct {
 	null    *os.File
+	reserve *reserve
 	closing chan struct{}
 	close   sync.Once
 	running sync.WaitGroup
@@ -25,7 +26,7 @@ func Open() (*Door, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the door to processes: %w", err)
 	}
-	return &Door{null: null, closing: make(chan struct{})}, nil
+	return &Door{null: null, reserve: newReserve(), closing: make(chan struct{})}, nil
 }
 
 // Containment says how trees are held: "process group".
@@ -36,6 +37,7 @@ func (d *Door) Close() (err error) {
 	d.close.Do(func() {
 		close(d.closing)
 		d.running.Wait()
+		d.reserve.close()
 		err = d.null.Close()
 	})
 	return err
@@ -68,7 +70,7 @@ func (d *Door) Start(s Spec) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot spawn %q: %w", s.Path, explain(s, err))
 	}
-	p := newProcess(Identity{Pid: pid}, groupTree{pid}, newChild(pid))
+	p := newProcess(Identity{Pid: pid}, groupTree{pid}, newChild(pid), d.reserve)
 	d.running.Go(func() { p.watch(d.closing, func() {}) })
 	return p, nil
 }

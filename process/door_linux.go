@@ -4,8 +4,10 @@ import (
 	"crypto/rand"
 	"encoding/hex"
 	"fmt"
+	"math"
 	"os"
 	"sync"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -17,6 +19,7 @@ type Door struct {
 	held        containment
 	table       *table
 	null        *os.File
+	reserve     *reserve
 	closing     chan struct{}
 	running     sync.WaitGroup
 
@@ -34,6 +37,7 @@ type Door struct {
 // one. It never fails for want of a feature: Containment says what is had.
 func Open() (*Door, error) {
 	h := findHierarchies()
+	h.sweep(time.Now())
 	switch {
 	case h.unified != "":
 		return open(h, cgroupV2)
@@ -49,6 +53,11 @@ func open(h hierarchies, held containment) (*Door, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the door to processes: %w", err)
 	}
+	// Files that this program inherited itself are not for its children.
+	if err := unix.CloseRange(3, math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil && err != unix.ENOSYS && err != unix.EINVAL {
+		null.Close()
+		return nil, fmt.Errorf("cannot keep inherited files from children: %w", err)
+	}
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		null.Close()
 		return nil, fmt.Errorf("cannot become the reaper of orphans: %w", err)
@@ -58,6 +67,7 @@ func open(h hierarchies, held containment) (*Door, error) {
 		held:        held,
 		table:       &table{},
 		null:        null,
+		reserve:     newReserve(),
 		closing:     make(chan struct{}),
 		known:       map[int]*Process{},
 		live:        map[*Process]bool{},
@@ -86,38 +96,43 @@ func (d *Door) Close() error {
 	}
 	d.mu.Unlock()
 	d.running.Wait()
+	d.reserve.close()
 	return d.null.Close()
 }
 
 // Adopt takes over a process that another operating-system process started
-// with a Door, typically one that has died since. If the process is a child of
-// this one by now (its parent died, and this one is the subreaper above it),
-// its exit is exact; otherwise it is exact from Linux 6.15 on, and unknown with
-// a reason before. The error is [ErrGone] if the process does not exist any
-// more; members of its tree may still: see AdoptTree.
+// with a Door, typically one that has died since or may die later.
+//
+// The exit of a leader that lives at this moment is exact if it is, or becomes,
+// a child of this process (this being the subreaper above its parent);
+// otherwise from Linux 6.15 on, and unknown with a reason before. If the leader
+// is gone already, Exited is closed soon, its Exit is unknown, and the Process
+// stands for what is left of the tree. A recycled pid is noticed.
 func (d *Door) Adopt(id Identity) (*Process, error) {
+	if id.BootID != bootID() {
+		return d.follow(id, noTree{}, goneLeader{})
+	}
 	fd, err := unix.PidfdOpen(id.Pid, 0)
-	if err != nil {
-		if err == unix.ESRCH || err == unix.EINVAL {
-			err = ErrGone
-		}
+	if ignoreGone(err) != nil {
 		return nil, fmt.Errorf("cannot adopt process %d: %w", id.Pid, err)
+	}
+	if err != nil {
+		return d.follow(id, d.treeOf(id), goneLeader{})
 	}
 	if s, err := readStat(id.Pid); err != nil || !id.matches(s) {
 		unix.Close(fd)
-		return nil, fmt.Errorf("cannot adopt process %d: %w", id.Pid, ErrGone)
+		return d.follow(id, d.treeOf(id), goneLeader{})
 	}
-	return d.follow(id, fd)
+	l, err := newLeader(id.Pid, fd)
+	if err != nil {
+		return nil, fmt.Errorf("cannot adopt process %d: %w", id.Pid, err)
+	}
+	return d.follow(id, d.treeOf(id), l)
 }
 
-// follow makes a Process of a pidfd, which it owns from now on.
-func (d *Door) follow(id Identity, pidfd int) (*Process, error) {
-	l, err := newLeader(id.Pid, pidfd)
-	if err != nil {
-		unix.Close(pidfd)
-		return nil, fmt.Errorf("cannot follow process %d: %w", id.Pid, err)
-	}
-	p := newProcess(id, d.treeOf(id), l)
+// follow makes a Process of a tree and its leader, and starts watching it.
+func (d *Door) follow(id Identity, t tree, l leader) (*Process, error) {
+	p := newProcess(id, t, l, d.reserve)
 	if err := d.register(p); err != nil {
 		l.close()
 		return nil, err
@@ -132,7 +147,9 @@ func (d *Door) register(p *Process) error {
 	if d.closed {
 		return ErrClosed
 	}
-	d.known[p.id.Pid] = p
+	if _, gone := p.leader.(goneLeader); !gone {
+		d.known[p.id.Pid] = p
+	}
 	d.live[p] = true
 	d.running.Go(func() {
 		p.watch(d.closing, func() { d.forgetLeader(p) })

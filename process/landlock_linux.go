@@ -1,8 +1,9 @@
 package process
 
 import (
+	"errors"
 	"fmt"
-	"os"
+	"io/fs"
 	"sync"
 	"unsafe"
 
@@ -63,24 +64,21 @@ func (o *order) restrictPaths() error {
 		return err
 	}
 	defer unix.Close(rules)
-	for _, path := range append([]string{o.Path}, o.Sandbox.ReadOnly...) {
-		if err := allow(rules, path, mayRead); err != nil {
-			return err
-		}
-	}
-	for _, path := range o.Sandbox.ReadWrite {
-		if err := allow(rules, path, handled()); err != nil {
-			return err
-		}
-	}
-	for _, path := range append([]string{interpreter(o.Path)}, libraries...) {
-		if err := allow(rules, path, mayRead); err != nil && !os.IsNotExist(err) {
-			return err
-		}
-	}
-	for _, path := range devices {
-		if err := allow(rules, path, handled()); err != nil && !os.IsNotExist(err) {
-			return err
+	for _, rule := range []struct {
+		rights   uint64
+		optional bool
+		paths    []string
+	}{
+		{mayRead, false, append([]string{o.Path}, o.Sandbox.ReadOnly...)},
+		{handled(), false, o.Sandbox.ReadWrite},
+		{mayRead, true, append([]string{interpreter(o.Path)}, libraries...)},
+		{handled(), true, devices},
+	} {
+		for _, path := range rule.paths {
+			err := allow(rules, path, rule.rights)
+			if err != nil && !(rule.optional && errors.Is(err, fs.ErrNotExist)) {
+				return err
+			}
 		}
 	}
 	if _, _, errno := unix.Syscall(unix.SYS_LANDLOCK_RESTRICT_SELF, uintptr(rules), 0, 0); errno != 0 {

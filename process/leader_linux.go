@@ -1,9 +1,9 @@
 package process
 
 import (
-	"errors"
 	"fmt"
 	"os"
+	"syscall"
 	"time"
 
 	"golang.org/x/sys/unix"
@@ -16,14 +16,29 @@ type pidLeader struct {
 	file *os.File // the pidfd
 }
 
+// newLeader owns pidfd from now on, even when it fails.
 func newLeader(pid, pidfd int) (*pidLeader, error) {
 	if err := unix.SetNonblock(pidfd, true); err != nil {
+		unix.Close(pidfd)
 		return nil, err
 	}
 	return &pidLeader{pid: pid, file: os.NewFile(uintptr(pidfd), fmt.Sprintf("pidfd of %d", pid))}, nil
 }
 
 func (l *pidLeader) close() { l.file.Close() }
+
+// signal reaches the leader alone, and needs no further fd.
+func (l *pidLeader) signal(sig syscall.Signal) error {
+	raw, err := l.file.SyscallConn()
+	if err != nil {
+		return nil // closed: released
+	}
+	var sent error
+	if err := raw.Control(func(fd uintptr) { sent = unix.PidfdSendSignal(int(fd), sig, nil, 0) }); err != nil {
+		return nil // closed: released
+	}
+	return ignoreGone(sent)
+}
 
 // interrupt wakes wait.
 func (l *pidLeader) interrupt() { _ = l.file.SetReadDeadline(time.Unix(1, 0)) }
@@ -84,7 +99,10 @@ func (l *pidLeader) reap(pidfd int) (Exit, bool) {
 	case err == nil:
 		return Exit{}, false
 	}
-	return exitOfStranger(pidfd)
+	if !reaped(pidfd) {
+		return Exit{}, false
+	}
+	return exitOfStranger(pidfd), true
 }
 
 func wait4(pid int, status *unix.WaitStatus) (int, error) {
@@ -96,25 +114,18 @@ func wait4(pid int, status *unix.WaitStatus) (int, error) {
 	}
 }
 
-// exitOfStranger asks the kernel what became of a process that is not our
-// child (PIDFD_GET_INFO, Linux 6.15).
-func exitOfStranger(pidfd int) (Exit, bool) {
+// exitOfStranger asks the kernel what became of a reaped process that was not
+// our child (PIDFD_GET_INFO, Linux 6.15).
+func exitOfStranger(pidfd int) Exit {
 	info := unix.PidfdInfo{Mask: unix.PIDFD_INFO_EXIT}
 	err := unix.IoctlPidfdInfo(pidfd, &info)
-	switch {
-	case err == nil && info.Mask&unix.PIDFD_INFO_EXIT != 0:
-		return exitOf(unix.WaitStatus(info.Exit_code)), true
-	case err == nil && hungUp(pidfd):
-		return unknownExit("not a child of this process, and the kernel keeps no exit status (needs Linux 6.15)"), true
-	case err == nil:
-		return Exit{}, false
-	case errors.Is(err, unix.ESRCH):
-		return unknownExit("not a child of this process, and reaped by another"), true
+	if err == nil && info.Mask&unix.PIDFD_INFO_EXIT != 0 {
+		return exitOf(unix.WaitStatus(info.Exit_code))
 	}
-	return unknownExit(fmt.Sprintf("not a child of this process, and the kernel tells no exit status: %v", err)), true
+	return unknownExit("it was no child of this process, and the kernel keeps no exit status for others (needs Linux 6.15)")
 }
 
-// hungUp says whether the process was reaped.
-func hungUp(pidfd int) bool {
+// reaped says whether the process's parent has waited for it.
+func reaped(pidfd int) bool {
 	return unix.PidfdSendSignal(pidfd, 0, nil, 0) == unix.ESRCH
 }

@@ -1,10 +1,9 @@
 package process
 
 import (
-	"fmt"
+	"context"
 	"os"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
@@ -21,60 +20,129 @@ func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m)
 }
 
-// helpers are what the test binary does when it is spawned as a child.
-var helpers = map[string]func(string){
-	"exit": func(code string) {
-		var n int
-		fmt.Sscan(code, &n)
-		os.Exit(n)
-	},
+// containments are those this host lets us try.
+func containments(t *testing.T) map[containment]hierarchies {
+	t.Helper()
+	h := findHierarchies()
+	can := map[containment]hierarchies{session: {}}
+	if h.unified != "" {
+		can[cgroupV2] = h
+	}
+	if h.v1["freezer"] != "" {
+		can[cgroupFreezer] = h
+	}
+	return can
 }
 
-func helper(t testing.TB, role string) Spec {
-	t.Helper()
-	return Spec{
-		Path: "/proc/self/exe", Args: []string{"helper"}, Name: "test",
-		Env: []string{"HELPER=" + role},
+// eachContainment runs the test with every means of holding a tree.
+func eachContainment(t *testing.T, test func(t *testing.T, d *Door)) {
+	for held, h := range containments(t) {
+		t.Run(string(held), func(t *testing.T) { test(t, openAs(t, h, held)) })
 	}
 }
 
-func shell(script string) Spec {
-	return Spec{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Name: "test"}
+func openAs(t testing.TB, h hierarchies, held containment) *Door {
+	t.Helper()
+	d, err := open(h, held)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
 }
 
-func TestSmoke(t *testing.T) {
+func newDoor(t testing.TB) *Door {
+	t.Helper()
 	d, err := Open()
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer d.Close()
-	t.Log(d.Containment(), d.hierarchies)
-	p, err := d.Start(shell("exit 37"))
+	t.Cleanup(func() {
+		if err := d.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return d
+}
+
+// start spawns s; whatever is left of it is killed when the test ends.
+func start(t testing.TB, d *Door, s Spec) *Process {
+	t.Helper()
+	p, err := d.Start(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	<-p.Exited()
-	<-p.Empty()
-	t.Log(p.Exit(), p.Identity())
-	p.Release()
-	s := shell("sleep 100 & trap '' TERM; sleep 100")
-	s.Limits.NoFile = 64
-	s.Limits.Pids = 10
-	p, err = d.Start(s)
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), patience)
+		defer cancel()
+		if left := p.Kill(ctx); left != nil {
+			t.Errorf("left behind: %v", left)
+		}
+		p.Release()
+	})
+	return p
+}
+
+// patience is how long a test waits for what must come.
+const patience = 20 * time.Second
+
+func await(t testing.TB, what string, c <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-c:
+	case <-time.After(patience):
+		t.Fatalf("waited in vain: %s", what)
+	}
+}
+
+// eventually waits until condition holds.
+func eventually(t testing.TB, what string, condition func() bool) {
+	t.Helper()
+	deadline := time.After(patience)
+	for !condition() {
+		select {
+		case <-deadline:
+			t.Fatalf("waited in vain: %s", what)
+		case <-time.After(2 * time.Millisecond):
+		}
+	}
+}
+
+func needRoot(t testing.TB) {
+	t.Helper()
+	if !root() {
+		t.Skip("only root may do this")
+	}
+}
+
+// helper spawns the test binary in one of its roles.
+func helper(role string) Spec {
+	exe, _ := os.Executable()
+	return Spec{Path: exe, Args: []string{"helper"}, Name: "test", Env: []string{"HELPER=" + role}}
+}
+
+func shell(script string) Spec {
+	return Spec{Path: "/bin/sh", Args: []string{"sh", "-c", script}, Name: "test", Env: []string{"PATH=/usr/bin:/bin"}}
+}
+
+// run runs s to its end and gives its exit and what it wrote to stdout.
+func run(t testing.TB, d *Door, s Spec) (Exit, string) {
+	t.Helper()
+	out, err := os.CreateTemp(t.TempDir(), "out")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Log(p.Members())
-	u, err := p.Usage()
-	t.Log(u, err)
-	if err := p.Signal(syscall.SIGTERM); err != nil {
+	defer out.Close()
+	s.Stdout, s.Stderr = out, out
+	p := start(t, d, s)
+	await(t, "exit", p.Exited())
+	text, err := os.ReadFile(out.Name())
+	if err != nil {
 		t.Fatal(err)
 	}
-	time.Sleep(10 * time.Millisecond)
-	t.Log(p.Kill(t.Context()))
-	<-p.Exited()
-	t.Log(p.Exit())
-	p.Release()
-	_, err = d.Start(Spec{Path: "/nonexistent", Args: []string{"x"}, Name: "x", Limits: Limits{NoFile: 64}})
-	t.Log(err)
+	return p.Exit(), string(text)
 }

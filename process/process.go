@@ -23,9 +23,9 @@ type tree interface {
 	// signal sends to every member, SIGCONT first to stopped ones.
 	signal(syscall.Signal) error
 	// kill sends SIGKILL to every member once.
-	kill()
-	// members lists the living.
-	members() []Member
+	kill() error
+	// members lists the living; an error says that the list is not whole.
+	members() ([]Member, error)
 	// waitEmpty blocks until no member lives, or done is closed.
 	waitEmpty(done <-chan struct{}) bool
 	usage() (Usage, error)
@@ -39,22 +39,28 @@ type leader interface {
 	// interrupted after done had been closed.
 	wait(done <-chan struct{}) (Exit, bool)
 	interrupt()
+	// signal reaches the leader alone.
+	signal(syscall.Signal) error
 	close()
 }
 
 // Process is a spawned or adopted leader with its whole tree. Its methods are
 // safe for concurrent use.
 type Process struct {
-	id     Identity
-	tree   tree
-	leader leader
-	exited chan struct{}
-	exit   Exit // written before exited is closed
-	empty  chan struct{}
+	id      Identity
+	tree    tree
+	leader  leader
+	reserve *reserve
+	exited  chan struct{}
+	exit    Exit // written before exited is closed
+	empty   chan struct{}
 }
 
-func newProcess(id Identity, t tree, l leader) *Process {
-	return &Process{id: id, tree: t, leader: l, exited: make(chan struct{}), empty: make(chan struct{})}
+func newProcess(id Identity, t tree, l leader, r *reserve) *Process {
+	return &Process{
+		id: id, tree: t, leader: l, reserve: r,
+		exited: make(chan struct{}), empty: make(chan struct{}),
+	}
 }
 
 // watch follows the process from birth to the end of its tree.
@@ -107,7 +113,8 @@ func (p *Process) Kill(ctx context.Context) []Member {
 			return nil
 		default:
 		}
-		p.tree.kill()
+		_ = p.leader.signal(syscall.SIGKILL) // works even when no fd is left to find the others
+		p.reserve.use(p.tree.kill)
 		select {
 		case <-p.empty:
 			return nil
@@ -118,19 +125,26 @@ func (p *Process) Kill(ctx context.Context) []Member {
 	}
 }
 
-// left is Members, unless the tree became empty meanwhile.
+// left lists what is there now; not nil unless the tree became empty. Members
+// that cannot be listed are stood for by the leader, in state "?".
 func (p *Process) left() []Member {
-	left := p.tree.members()
+	left, _ := p.tree.members()
 	select {
 	case <-p.empty:
 		return nil
 	default:
-		return left
 	}
+	if len(left) == 0 {
+		return []Member{{Pid: p.id.Pid, State: "?"}}
+	}
+	return left
 }
 
 // Members lists the living (zombies excluded) of the tree.
-func (p *Process) Members() []Member { return p.tree.members() }
+func (p *Process) Members() []Member {
+	members, _ := p.tree.members()
+	return members
+}
 
 // Usage samples the tree.
 func (p *Process) Usage() (Usage, error) { return p.tree.usage() }

@@ -21,7 +21,7 @@ type stat struct {
 	pid, ppid, session int
 	command            string
 	state              byte
-	cpu                time.Duration
+	cpu                time.Duration // its own and that of the children it waited for
 	threads            int
 	start              uint64 // clock ticks since boot
 	memory             int64  // resident bytes
@@ -79,7 +79,7 @@ func parseStat(line []byte) (stat, error) {
 		session: int(fields[3]),
 		command: string(line[open+1 : end]),
 		state:   state,
-		cpu:     time.Duration(fields[11]+fields[12]) * clockTick,
+		cpu:     time.Duration(fields[11]+fields[12]+fields[13]+fields[14]) * clockTick,
 		threads: int(fields[17]),
 		start:   uint64(fields[19]),
 		memory:  fields[21] * int64(os.Getpagesize()),
@@ -134,7 +134,8 @@ var hasChildrenFile = sync.OnceValue(func() bool {
 func childrenByScan() []int {
 	self := os.Getpid()
 	var pids []int
-	for _, pid := range allPids() {
+	all, _ := allPids()
+	for _, pid := range all {
 		if s, err := readStat(pid); err == nil && s.ppid == self {
 			pids = append(pids, pid)
 		}
@@ -142,20 +143,20 @@ func childrenByScan() []int {
 	return pids
 }
 
-func allPids() []int {
+func allPids() ([]int, error) {
 	dir, err := os.Open("/proc")
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer dir.Close()
-	names, _ := dir.Readdirnames(-1)
+	names, err := dir.Readdirnames(-1)
 	pids := make([]int, 0, len(names))
 	for _, name := range names {
 		if pid, err := strconv.Atoi(name); err == nil {
 			pids = append(pids, pid)
 		}
 	}
-	return pids
+	return pids, err
 }
 
 // countFDs asks the size of /proc/PID/fd, which is the number of open files

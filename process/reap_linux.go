@@ -12,7 +12,7 @@ import (
 // our own session is left to whoever may be waiting for it for claimGrace.
 const (
 	reapPause  = 10 * time.Millisecond
-	claimGrace = time.Second
+	claimGrace = time.Minute
 )
 
 // reapOrphans waits for children that nobody else will: those the subreaper
@@ -52,8 +52,11 @@ func (d *Door) reapOnce(unclaimed map[int]time.Time, now time.Time) {
 	own, _ := unix.Getsid(0)
 	zombies := map[int]bool{}
 	for _, pid := range children() {
+		if d.knows(pid) {
+			continue
+		}
 		s, err := readStat(pid)
-		if d.knows(pid) || err != nil || s.alive() {
+		if err != nil || s.alive() {
 			continue
 		}
 		since, waiting := unclaimed[pid]

@@ -3,7 +3,6 @@ package process
 import (
 	"bytes"
 	"os"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -24,7 +23,24 @@ func newSessionTree(id Identity, t *table) *sessionTree {
 	return &sessionTree{roster{&sessionHolder{leader: id, table: t, known: map[int]uint64{}}}}
 }
 
-func (t *sessionTree) kill()    { _ = t.signal(unix.SIGKILL) }
+// killPasses bound how often one kill looks for members born during the last.
+const killPasses = 10
+
+// kill repeats at once while there are members: nothing keeps them from forking
+// between the look and the signal.
+func (t *sessionTree) kill() error {
+	for range killPasses {
+		stats, err := t.stats()
+		if err != nil || len(stats) == 0 {
+			return err
+		}
+		if err := t.signal(unix.SIGKILL); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (t *sessionTree) release() {}
 
 // sessionHolder remembers members it has seen, so that one that is orphaned
@@ -37,8 +53,11 @@ type sessionHolder struct {
 	known map[int]uint64 // pid → start ticks
 }
 
-func (h *sessionHolder) stats() []stat {
-	snap := h.table.snapshot(time.Now())
+func (h *sessionHolder) stats() ([]stat, error) {
+	snap, err := h.table.snapshot(time.Now())
+	if err != nil {
+		return nil, err
+	}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	known := map[int]uint64{}
@@ -61,10 +80,7 @@ func (h *sessionHolder) stats() []stat {
 			list = append(list, s)
 		}
 	}
-	slices.SortStableFunc(list, func(a, b stat) int {
-		return btoi(b.pid == h.leader.Pid) - btoi(a.pid == h.leader.Pid)
-	})
-	return list
+	return list, nil
 }
 
 // anchored says that the leader's session is still the one it made: the kernel
@@ -78,13 +94,6 @@ func (h *sessionHolder) anchored(snap *snapshot) bool {
 		}
 	}
 	return false
-}
-
-func btoi(b bool) int {
-	if b {
-		return 1
-	}
-	return 0
 }
 
 // belongs decides by the cheapest proof first. Nothing older than the leader
@@ -121,21 +130,29 @@ type table struct {
 }
 
 // snapshot is never older than asked.
-func (t *table) snapshot(asked time.Time) *snapshot {
+func (t *table) snapshot(asked time.Time) (*snapshot, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.last != nil && !t.last.taken.Before(asked) {
-		return t.last
+		return t.last, nil
 	}
 	next := &snapshot{taken: time.Now()}
-	for _, pid := range allPids() {
-		if s, err := readStat(pid); err == nil && s.alive() {
+	pids, err := allPids()
+	if err != nil {
+		return nil, err
+	}
+	for _, pid := range pids {
+		s, err := readStat(pid)
+		if ignoreGone(err) != nil {
+			return nil, err
+		}
+		if err == nil && s.alive() {
 			next.stats = append(next.stats, s)
 		}
 	}
 	next.inheritTokens(t.last)
 	t.last = next
-	return next
+	return next, nil
 }
 
 // snapshot is all living processes at one moment.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"runtime"
 	"strconv"
@@ -82,14 +83,28 @@ func newFailure(err error) failure {
 	return f
 }
 
-func (f failure) error() error {
-	switch {
-	case f.Errno == 0:
-		return errors.New(f.Text)
-	case f.Step == "":
-		return f.Errno
+// error is what the shim's error was, across the process boundary.
+func (f failure) error(s Spec) error {
+	err := error(reported{f.Text, f.Errno})
+	if f.Step == "" {
+		return explain(s, err)
 	}
-	return fmt.Errorf("%s: %w", f.Step, f.Errno)
+	return failed{f.Step, err}
+}
+
+// reported is a text that errors.Is can still tell by its errno.
+type reported struct {
+	text  string
+	errno syscall.Errno
+}
+
+func (r reported) Error() string { return r.text }
+
+func (r reported) Unwrap() error {
+	if r.errno == 0 {
+		return nil
+	}
+	return r.errno
 }
 
 // needsShim says whether fork and exec alone cannot do it.
@@ -139,7 +154,7 @@ func spawnThroughShim(s Spec, g group, attr *syscall.ProcAttr) (int, error) {
 		return 0, fmt.Errorf("cannot read the answer of the shim: %w", err)
 	}
 	abandon(pid)
-	return 0, explain(s, f.error())
+	return 0, f.error(s)
 }
 
 func newOrder(s Spec, g group, attr *syscall.ProcAttr) (*os.File, error) {
@@ -177,7 +192,7 @@ func carryOut(file *os.File, keep int) error {
 		return failed{"cannot read the order", err}
 	}
 	// The report's fd is closed by a successful exec: that is its message.
-	if err := unix.CloseRange(uint(keep), ^uint(0)>>32, unix.CLOSE_RANGE_CLOEXEC); err != nil && err != unix.ENOSYS {
+	if err := unix.CloseRange(uint(keep), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil && err != unix.ENOSYS && err != unix.EINVAL {
 		return failed{"close inherited files", err}
 	}
 	unix.CloseOnExec(keep)

@@ -10,7 +10,7 @@ import (
 // supplementary groups (when User or Group is set). The process leads its own
 // session.
 type Spec struct {
-	Path   string   // executable, resolved by the caller
+	Path   string   // executable, absolute
 	Args   []string // argv, Args[0] included
 	Env    []string // the whole environment; see Door.Containment for the one addition
 	Dir    string
@@ -31,8 +31,8 @@ type Limits struct {
 	CPU         float64 // cores, whole tree
 	Pids        int     // whole tree
 	NoFile      uint64  // open files of each process, soft and hard
-	Nice        int     // -20…19, added by the leader and inherited
-	OOMScoreAdj *int    // -1000…1000; nil: 0
+	Nice        int     // -20…19; 0 is the peer's own
+	OOMScoreAdj *int    // -1000…1000; nil: the peer's own, but never protected (below 0)
 }
 
 // Sandbox restricts what the process may do.

@@ -35,7 +35,7 @@ func (d *Door) start(s Spec) (*Process, error) {
 		g.remove()
 		return nil, err
 	}
-	p, err := d.follow(id, pidfd)
+	p, err := d.followChild(id, pidfd)
 	d.spawning.RUnlock()
 	if err != nil {
 		abandon(id.Pid)
@@ -43,6 +43,14 @@ func (d *Door) start(s Spec) (*Process, error) {
 		return nil, err
 	}
 	return p, nil
+}
+
+func (d *Door) followChild(id Identity, pidfd int) (*Process, error) {
+	l, err := newLeader(id.Pid, pidfd)
+	if err != nil {
+		return nil, err
+	}
+	return d.follow(id, d.treeOf(id), l)
 }
 
 // spawn forks and execs. On success it leaves d.spawning locked for reading:

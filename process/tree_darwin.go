@@ -20,14 +20,14 @@ func (t groupTree) signal(sig syscall.Signal) error {
 	return nil
 }
 
-func (t groupTree) kill() { _ = t.signal(unix.SIGKILL) }
+func (t groupTree) kill() error { return t.signal(unix.SIGKILL) }
 
 // members knows only whether there are any: the group stands for them.
-func (t groupTree) members() []Member {
+func (t groupTree) members() ([]Member, error) {
 	if unix.Kill(-t.leader, 0) == unix.ESRCH {
-		return nil
+		return nil, nil
 	}
-	return []Member{{Pid: t.leader, Command: CommandName(t.leader), State: "?"}}
+	return []Member{{Pid: t.leader, Command: CommandName(t.leader), State: "?"}}, nil
 }
 
 const emptyPause = 20 * time.Millisecond
@@ -47,10 +47,13 @@ func (t groupTree) usage() (Usage, error) { return Usage{}, errors.ErrUnsupporte
 func (t groupTree) release()              {}
 
 // child is waited for by a goroutine that ends with it.
-type child struct{ ended chan Exit }
+type child struct {
+	tree  groupTree
+	ended chan Exit
+}
 
 func newChild(pid int) child {
-	c := child{make(chan Exit, 1)}
+	c := child{groupTree{pid}, make(chan Exit, 1)}
 	go func() {
 		var status unix.WaitStatus
 		for {
@@ -77,5 +80,8 @@ func (c child) wait(done <-chan struct{}) (Exit, bool) {
 	}
 }
 
-func (c child) interrupt() {}
-func (c child) close()     {}
+// signal goes to the group: its number, unlike a reaped leader's, is never a
+// stranger's while a member lives.
+func (c child) signal(sig syscall.Signal) error { return c.tree.signal(sig) }
+func (c child) interrupt()                      {}
+func (c child) close()                          {}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -23,8 +24,8 @@ const (
 
 // holder knows who belongs to a tree.
 type holder interface {
-	// stats of the living members, the leader first if it lives.
-	stats() []stat
+	// stats of the living members; an error says that the list is not whole.
+	stats() ([]stat, error)
 	// holds says, freshly, whether a process is a member.
 	holds(s stat) bool
 }
@@ -32,19 +33,21 @@ type holder interface {
 // roster is the part of a tree that works on single processes.
 type roster struct{ holder }
 
-func (m roster) members() []Member {
+func (m roster) members() ([]Member, error) {
+	stats, err := m.stats()
 	var list []Member
-	for _, s := range m.stats() {
+	for _, s := range stats {
 		list = append(list, s.member())
 	}
-	return list
+	return list, err
 }
 
 // signal sends through pidfds, each opened first and then checked to be a
 // member's, so that a recycled pid is never hit.
 func (m roster) signal(sig syscall.Signal) error {
-	var errs []error
-	for _, s := range m.stats() {
+	stats, err := m.stats()
+	errs := []error{err}
+	for _, s := range stats {
 		errs = append(errs, m.signalOne(s, sig))
 	}
 	return errors.Join(errs...)
@@ -57,7 +60,10 @@ func (m roster) signalOne(s stat, sig syscall.Signal) error {
 	}
 	defer unix.Close(fd)
 	now, err := readStat(s.pid)
-	if err != nil || now.start != s.start || !m.holds(now) {
+	if err != nil {
+		return ignoreGone(err)
+	}
+	if now.start != s.start || !m.holds(now) {
 		return nil
 	}
 	if now.state == 'T' && sig != unix.SIGSTOP {
@@ -68,23 +74,28 @@ func (m roster) signalOne(s stat, sig syscall.Signal) error {
 	return ignoreGone(unix.PidfdSendSignal(fd, sig, nil, 0))
 }
 
+// ignoreGone drops the errors by which the kernel says that a process, or the
+// cgroup it was in, is no more.
 func ignoreGone(err error) error {
-	if err == unix.ESRCH || err == unix.EINVAL { // EINVAL: not a thread-group leader any more
-		return nil
+	for _, gone := range []error{unix.ESRCH, unix.ENOENT, unix.ENODEV, unix.EINVAL} {
+		if errors.Is(err, gone) {
+			return nil
+		}
 	}
 	return err
 }
 
 func (m roster) usage() (Usage, error) {
+	stats, err := m.stats()
 	var u Usage
-	for _, s := range m.stats() {
+	for _, s := range stats {
 		u.Memory += s.memory
 		u.CPUTime += s.cpu
 		u.Threads += s.threads
 		u.FDs += countFDs(s.pid)
 		u.Pids++
 	}
-	return u, nil
+	return u, err
 }
 
 // Pauses between two looks at a tree whose end nobody announces.
@@ -96,7 +107,7 @@ const (
 // waitEmpty looks again and again, ever more rarely.
 func (m roster) waitEmpty(done <-chan struct{}) bool {
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
-		if len(m.stats()) == 0 {
+		if stats, err := m.stats(); err == nil && len(stats) == 0 {
 			return true
 		}
 		select {
@@ -110,21 +121,30 @@ func (m roster) waitEmpty(done <-chan struct{}) bool {
 // cgroupHolder holds by a cgroup folder, in v2 or in v1.
 type cgroupHolder struct{ dir string }
 
-func (c cgroupHolder) stats() []stat {
+func (c cgroupHolder) stats() ([]stat, error) {
+	pids, err := cgroupPids(c.dir)
+	errs := []error{err}
 	var list []stat
-	for _, pid := range cgroupPids(c.dir) {
-		if s, err := readStat(pid); err == nil && s.alive() {
+	for _, pid := range pids {
+		s, err := readStat(pid)
+		if err == nil && s.alive() {
 			list = append(list, s)
 		}
+		errs = append(errs, ignoreGone(err))
 	}
-	return list
+	return list, errors.Join(errs...)
 }
 
-// holds looks the process up in the kernel's list: paths in /proc/PID/cgroup
-// would have to be translated through mounts and namespaces.
+// holds looks for the cgroup's name, which has 64 random bits, in the path of
+// the process's own: the rest of the path depends on mounts and namespaces.
 func (c cgroupHolder) holds(s stat) bool {
-	for _, pid := range cgroupPids(c.dir) {
-		if pid == s.pid {
+	paths, err := os.ReadFile("/proc/" + strconv.Itoa(s.pid) + "/cgroup")
+	if err != nil {
+		return false
+	}
+	name := filepath.Base(c.dir)
+	for line := range strings.Lines(string(paths)) {
+		if slices.Contains(strings.Split(strings.TrimSuffix(line, "\n"), "/"), name) {
 			return true
 		}
 	}
@@ -142,10 +162,11 @@ func newUnifiedTree(g group) *unifiedTree {
 }
 
 // kill ends the whole cgroup at once; kernels before 5.14 have no cgroup.kill.
-func (t *unifiedTree) kill() {
-	if writeFile(filepath.Join(t.group.unified, "cgroup.kill"), "1") != nil {
-		_ = t.signal(unix.SIGKILL)
+func (t *unifiedTree) kill() error {
+	if writeFile(filepath.Join(t.group.unified, "cgroup.kill"), "1") == nil {
+		return nil
 	}
+	return t.signal(unix.SIGKILL)
 }
 
 // usage takes the CPU time from the cgroup, which remembers ended members.
@@ -184,11 +205,12 @@ func newFreezerTree(g group) *freezerTree {
 	return &freezerTree{roster{cgroupHolder{g.freezer}}, g}
 }
 
-func (t *freezerTree) kill() {
+func (t *freezerTree) kill() error {
 	state := filepath.Join(t.group.freezer, "freezer.state")
-	_ = writeFile(state, "FROZEN")
-	_ = t.signal(unix.SIGKILL)
-	_ = writeFile(state, "THAWED")
+	return errors.Join(
+		ignoreGone(writeFile(state, "FROZEN")),
+		t.signal(unix.SIGKILL),
+		ignoreGone(writeFile(state, "THAWED")))
 }
 
 func (t *freezerTree) release() { t.group.remove() }

@@ -27,22 +27,22 @@ type decoder struct {
 // written.
 func (d *decoder) at(path string) place {
 	for {
-		if p, ok := d.places[path]; ok {
+		if p, ok := d.places[path]; ok || path == "" {
 			return p
 		}
-		cut := strings.LastIndexAny(path, ".[")
-		if cut < 0 {
-			return d.places[""]
-		}
-		path = path[:cut]
+		path = parentOf(path)
 	}
 }
 
 // has reports whether the field was written.
 func (d *decoder) has(path string) bool { _, ok := d.places[path]; return ok }
 
-// complain reports a fault of a field.
+// complain reports what a decoded field means wrongly, unless the field could
+// not even be decoded.
 func (d *decoder) complain(path, format string, args ...any) {
+	if d.faulty(path) {
+		return
+	}
 	d.failAt(d.at(path), path, format, args...)
 }
 
@@ -75,7 +75,9 @@ func (d *decoder) decode(n *yaml.Node, path string, v reflect.Value) {
 			d.list(n, path, v)
 		}
 	case reflect.Interface:
-		v.Set(reflect.ValueOf(d.free(n, path)))
+		if value := d.free(n, path); value != nil {
+			v.Set(reflect.ValueOf(value))
+		}
 	default:
 		d.basic(n, path, v)
 	}
@@ -181,7 +183,7 @@ func (d *decoder) oneOf(n *yaml.Node, path, value string, allowed []string) {
 			return
 		}
 	}
-	d.fail(n, path, "%q is not allowed; %s is expected", clip(value), strings.Join(allowed, " or "))
+	d.fail(n, path, "%q is not allowed; %s is expected", clip(value), alternatives(allowed))
 }
 
 func (d *decoder) mapping(n *yaml.Node, path string, v reflect.Value) {
@@ -282,6 +284,15 @@ func (d *decoder) free(n *yaml.Node, path string) any {
 		return nil
 	}
 	return value
+}
+
+// alternatives writes a choice: "a, b or c".
+func alternatives(words []string) string {
+	last := len(words) - 1
+	if last < 1 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:last], ", ") + " or " + words[last]
 }
 
 func keysOf(fields map[string]field) []string {

@@ -26,7 +26,12 @@ type LoadOptions struct {
 	GOOS        string                       // held against descriptors' os masks
 	LookupUser  func(string) (uint32, error) // user name → number
 	LookupGroup func(string) (uint32, error) // group name → number
+	// Replicas overrides the number of replicas by application/component.
+	Replicas map[string]int
 }
+
+// MaxReplicas is the most replicas that a component may have.
+const MaxReplicas = 1000
 
 func (o LoadOptions) withDefaults() LoadOptions {
 	if o.Env == nil {
@@ -73,17 +78,16 @@ func Load(path string, o LoadOptions) (*Plan, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot load profile: %w", err)
 	}
-	l := &loader{opts: o.withDefaults(), disk: realDisk{}, descriptors: map[string]loadedDescriptor{}}
+	here, err := filepath.Abs(".")
+	if err != nil {
+		return nil, fmt.Errorf("cannot load profile: %w", err)
+	}
+	l := newLoader(o, realDisk{}, here)
 	if folder != "" {
-		l.files = append(l.files, folder)
+		l.files = append(l.files, l.abs(folder))
 	}
 	for _, file := range files {
-		data, err := l.read(file)
-		if err != nil {
-			l.errs = append(l.errs, Error{File: file, Line: 1, Column: 1, Message: err.Error()})
-			continue
-		}
-		l.document(file, data)
+		l.load(file)
 	}
 	return l.plan()
 }
@@ -91,9 +95,6 @@ func Load(path string, o LoadOptions) (*Plan, error) {
 // profileFiles lists what to read. Hidden files, such as an editor's, do not
 // count.
 func profileFiles(path string) (files []string, folder string, err error) {
-	if path, err = filepath.Abs(path); err != nil {
-		return nil, "", err
-	}
 	info, err := os.Stat(path)
 	if err != nil {
 		return nil, "", err
@@ -156,6 +157,7 @@ func (realDisk) executable(path string) error {
 type loader struct {
 	opts        LoadOptions
 	disk        disk
+	here        string // what relative paths of files to load start from
 	documents   []*document
 	descriptors map[string]loadedDescriptor
 	files       []string
@@ -163,7 +165,29 @@ type loader struct {
 	errs        Errors
 }
 
-// document is one decoded file.
+func newLoader(o LoadOptions, d disk, here string) *loader {
+	return &loader{opts: o.withDefaults(), disk: d, here: here, descriptors: map[string]loadedDescriptor{}}
+}
+
+func (l *loader) abs(path string) string {
+	if filepath.IsAbs(path) {
+		return filepath.Clean(path)
+	}
+	return filepath.Join(l.here, path)
+}
+
+// load reads and decodes one profile file.
+func (l *loader) load(file string) {
+	data, err := l.read(l.abs(file))
+	if err != nil {
+		l.errs = append(l.errs, Error{File: file, Line: 1, Column: 1, Message: err.Error()})
+		return
+	}
+	l.document(file, data)
+}
+
+// document is one decoded file. Its name in messages is as the user gave it;
+// dir is absolute.
 type document struct {
 	*decoder
 	dir        string
@@ -180,10 +204,16 @@ type component struct {
 	path  string // components.name
 	place place
 	cfg   *ComponentConfig
-	ok    bool // decoded without a fault: worth resolving
+	ok    bool // decoded without a fault
 }
 
-func (c *component) field(name string) string { return join(c.path, name) }
+// field is the path of one of the component's keys; of itself for "".
+func (c *component) field(name string) string {
+	if name == "" {
+		return c.path
+	}
+	return join(c.path, name)
+}
 
 func (c *component) complain(name, format string, args ...any) {
 	c.doc.complain(c.field(name), format, args...)
@@ -211,8 +241,8 @@ func (l *loader) read(path string) ([]byte, error) {
 
 // document decodes one file and adds it to the others.
 func (l *loader) document(file string, data []byte) {
-	s := &source{file: file, env: l.opts.Env, expanded: map[*yaml.Node]bool{}}
-	doc := &document{decoder: &decoder{source: s, places: map[string]place{}}, dir: filepath.Dir(file)}
+	s := newSource(file, l.opts.Env)
+	doc := &document{decoder: &decoder{source: s, places: map[string]place{}}, dir: filepath.Dir(l.abs(file))}
 	l.documents = append(l.documents, doc)
 	root := s.parse(data)
 	if root == nil {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"sort"
 	"strings"
+
+	"github.com/seed-04209a44/peerd/lifecycle"
 )
 
 // node is a component in the graph of the start order, or, with no component,
@@ -184,7 +186,8 @@ func reportCycle(graph []*node) {
 	}
 	for _, n := range walk {
 		if n.c != nil {
-			n.c.complain("dependsOn", "the dependencies form a cycle: %s", strings.Join(names, " → "))
+			path := n.c.field("dependsOn")
+			n.c.doc.failAt(n.c.doc.at(path), path, "the dependencies form a cycle: %s", strings.Join(names, " → "))
 			return
 		}
 	}
@@ -206,6 +209,37 @@ func (h *readyHeap) Pop() any {
 	n := old[len(old)-1]
 	*h = old[:len(old)-1]
 	return n
+}
+
+// conditions sees that each dependency can ever be fulfilled.
+func (l *loader) conditions(all []*component, p *Plan) {
+	specs := map[string]*Spec{}
+	for _, s := range p.Specs {
+		specs[s.Application.GUID+"/"+s.Component] = s
+	}
+	for _, c := range all {
+		for _, edge := range c.cfg.DependsOn.edges {
+			key := edge.name
+			if !strings.Contains(key, "/") {
+				key = c.doc.app.GUID + "/" + key
+			}
+			if target := specs[key]; target != nil {
+				l.condition(c, edge, target)
+			}
+		}
+	}
+}
+
+func (l *loader) condition(c *component, edge dependsOn, target *Spec) {
+	field := strings.TrimPrefix(edge.path, c.path+".")
+	switch {
+	case edge.Condition == "healthy" && target.Health == nil:
+		c.complain(field, "%s has no health check and would never be healthy; give it health, or wait for started", edge.name)
+	case edge.Condition == "completed" && !target.OneShot && target.Restart.Mode == lifecycle.Always:
+		c.complain(field, "%s restarts always and would never be completed; give it oneShot: true", edge.name)
+	case !edge.Soft && !target.Enabled && c.cfg.Enabled:
+		l.warn(c, field, "%s is not enabled; %s waits until it is started by hand", edge.name, c.name)
+	}
 }
 
 func sortedKeys[V any](m map[string]V) []string {

@@ -76,8 +76,8 @@ func (l *loader) resolve() *Plan {
 	order := l.order(all)
 	instances := 0
 	for _, c := range order {
-		if !c.ok {
-			continue
+		if n, ok := l.opts.Replicas[c.doc.app.GUID+"/"+c.name]; ok {
+			c.cfg.Replicas = n
 		}
 		if instances += c.cfg.Replicas; instances > maxInstances {
 			c.complain("replicas", "the plan has more than %d instances", maxInstances)
@@ -85,6 +85,7 @@ func (l *loader) resolve() *Plan {
 		}
 		p.Specs = append(p.Specs, l.specs(c, p)...)
 	}
+	l.conditions(order, p)
 	return p
 }
 
@@ -153,6 +154,14 @@ func (doc *document) abs(path string) string {
 		return path
 	}
 	return filepath.Join(doc.dir, path)
+}
+
+// shown is how messages name a file that this document names.
+func (doc *document) shown(path string) string {
+	if filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(filepath.Dir(doc.file), path)
 }
 
 func (l *loader) peer(p *Plan) {

@@ -27,7 +27,7 @@ func (l *loader) describe(c *component) *descriptor.Descriptor {
 	path := c.doc.abs(c.cfg.Descriptor)
 	loaded, known := l.descriptors[path]
 	if !known {
-		loaded = l.readDescriptor(path)
+		loaded = l.readDescriptor(path, c.doc.shown(c.cfg.Descriptor))
 		l.descriptors[path] = loaded
 	}
 	if loaded.err != nil {
@@ -35,41 +35,29 @@ func (l *loader) describe(c *component) *descriptor.Descriptor {
 		return nil
 	}
 	if os := loaded.d.Deployment.OS; !os.Allows(l.opts.GOOS) {
-		c.complain("descriptor", "%s is for %s; this is %s", path, os, l.opts.GOOS)
+		c.complain("descriptor", "%s is for %s; this is %s", loaded.d.GUID, os, l.opts.GOOS)
 	}
 	return loaded.d
 }
 
-func (l *loader) readDescriptor(path string) loadedDescriptor {
+func (l *loader) readDescriptor(path, shown string) loadedDescriptor {
 	data, err := l.read(path)
 	if err != nil {
-		return loadedDescriptor{err: fmt.Errorf("%s: %w", path, err)}
+		return loadedDescriptor{err: err}
 	}
-	d, warnings, err := descriptor.Parse(bytes.NewReader(data), path)
+	d, warnings, err := descriptor.Parse(bytes.NewReader(data), shown)
 	l.warnings = append(l.warnings, warnings...)
 	return loadedDescriptor{d: d, err: err}
 }
 
-// specs resolves one component into its instances.
+// specs resolves one component into its instances; with a fault, into none.
 func (l *loader) specs(c *component, p *Plan) []*Spec {
 	before := len(c.doc.errs)
 	s := l.spec(c, p)
-	if s == nil || len(c.doc.errs) > before {
+	if s == nil || !c.ok || len(c.doc.errs) > before {
 		return nil
 	}
-	instances := make([]*Spec, c.cfg.Replicas)
-	for i := range instances {
-		one := *s
-		one.Instance = i + 1
-		one.Name = c.name
-		if c.cfg.Replicas > 1 {
-			one.Name = fmt.Sprintf("%s#%d", c.name, i+1)
-		}
-		one.Address = address(one.Application, one.Name)
-		one.Hash, one.LiveHash = one.hashes()
-		instances[i] = &one
-	}
-	return instances
+	return s.instances(c.cfg.Replicas)
 }
 
 // spec resolves everything but the instance's own name.
@@ -288,7 +276,7 @@ func (l *loader) environment(c *component, s *Spec) {
 			err = parseEnvFile(data, values)
 		}
 		if err != nil {
-			c.complain(fmt.Sprintf("envFile[%d]", i), "%s: %v", c.doc.abs(file), err)
+			c.complain(fmt.Sprintf("envFile[%d]", i), "%s: %v", file, err)
 		}
 	}
 	for name, value := range c.cfg.Env {

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"reflect"
 	"syscall"
 	"time"
 
@@ -32,6 +33,9 @@ type PeerSettings struct {
 	OnPeerExit string // "stop" | "keep"
 	Access     []AccessRule
 }
+
+// Equal reports whether both say the same.
+func (p PeerSettings) Equal(o PeerSettings) bool { return reflect.DeepEqual(p, o) }
 
 // AccessRule grants a role to callers of the control socket.
 type AccessRule struct {
@@ -190,9 +194,3 @@ type Logs struct {
 
 // Hooks are argv lists run around start and stop, inside their budgets.
 type Hooks struct{ PreStart, PostStart, PreStop, PostStop []string }
-
-// GroupOf gives the settings of the Spec's supervision group, if it is in one.
-func (p *Plan) GroupOf(s *Spec) (Group, bool) {
-	g, ok := p.Groups[s.Application.GUID+"/"+s.Group]
-	return g, ok && s.Group != ""
-}

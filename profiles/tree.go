@@ -32,10 +32,43 @@ type source struct {
 	nodes    int
 	overflow bool
 	expanded map[*yaml.Node]bool // scalars whose text came from ${NAME}
+	failed   map[string]bool     // fields with a fault of their own
+	around   map[string]bool     // fields with a fault somewhere below them
+}
+
+func newSource(file string, env func(string) (string, bool)) *source {
+	return &source{
+		file: file, env: env, expanded: map[*yaml.Node]bool{},
+		failed: map[string]bool{}, around: map[string]bool{},
+	}
 }
 
 func (s *source) fail(n *yaml.Node, field, format string, args ...any) {
 	s.errs = append(s.errs, Error{File: s.file, Line: max(n.Line, 1), Column: max(n.Column, 1), Field: field, Message: fmt.Sprintf(format, args...)})
+	s.failed[field] = true
+	for field != "" {
+		field = parentOf(field)
+		s.around[field] = true
+	}
+}
+
+// faulty reports whether something at, around or below a field was found wrong
+// already: what follows from it is not worth a message of its own.
+func (s *source) faulty(field string) bool {
+	if s.around[field] {
+		return true
+	}
+	for ; field != ""; field = parentOf(field) {
+		if s.failed[field] {
+			return true
+		}
+	}
+	return false
+}
+
+// parentOf drops the last part of a field's path.
+func parentOf(field string) string {
+	return field[:max(strings.LastIndexAny(field, ".["), 0)]
 }
 
 func (s *source) failAt(p place, field, format string, args ...any) {
@@ -86,7 +119,7 @@ func (s *source) plain(n *yaml.Node, path string, depth int) *yaml.Node {
 	if s.nodes++; s.nodes > maxNodes || depth > maxDepth {
 		if !s.overflow {
 			s.overflow = true
-			s.fail(n, path, "the document is too large: at most %d values (aliases expanded), nested at most %d deep", maxNodes, maxDepth)
+			s.fail(n, clip(path), "the document is too large: at most %d values (aliases expanded), nested at most %d deep", maxNodes, maxDepth)
 		}
 		return nil
 	}

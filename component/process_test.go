@@ -1,0 +1,323 @@
+package component_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/seed-04209a44/peerd/ccp"
+	"github.com/seed-04209a44/peerd/exchange"
+	"github.com/seed-04209a44/peerd/handshake"
+	"github.com/seed-04209a44/peerd/internal/testhost"
+)
+
+const (
+	sample = "github.com/seed-04209a44/peerd/samples/CCPComponent"
+	bad    = "github.com/seed-04209a44/peerd/internal/testcomponents/badcomponent"
+)
+
+// peerSide is the least a peer does: it acknowledges states and gives a
+// configuration.
+type peerSide struct {
+	*ccp.Client
+	endpoint *exchange.Endpoint
+	conn     *handshake.Conn
+	done     chan error
+
+	mu     sync.Mutex // guards all below
+	states []string
+	errors []string
+	news   chan struct{}
+}
+
+func newPeerSide(tb testing.TB, conn *handshake.Conn, cfg ccp.Configuration) *peerSide {
+	tb.Helper()
+	p := &peerSide{conn: conn, done: make(chan error, 1), news: make(chan struct{}, 64)}
+	var mux exchange.Mux
+	mux.HandleOrdered(ccp.TypeStatus, ccp.Handle(p.status))
+	mux.Handle(ccp.TypeDataRequest, ccp.HandleData(func(ctx context.Context, r ccp.DataRequest) (ccp.Data, error) {
+		return ccp.Collect(ctx, time.Now(), r, map[ccp.Identifier]ccp.Source{
+			ccp.ComponentConfiguration: func(context.Context, ccp.DataRequest) (any, error) { return cfg, nil },
+		}), nil
+	}))
+	p.endpoint = exchange.NewEndpoint(conn, exchange.Options{Handlers: &mux})
+	p.Client = ccp.NewClient(p.endpoint)
+	go func() { p.done <- p.endpoint.Run(context.Background()) }()
+	tb.Cleanup(p.hangUp)
+	return p
+}
+
+func (p *peerSide) hangUp() {
+	_ = p.endpoint.Close()
+	<-p.endpoint.Done()
+	_ = p.conn.Close()
+	_ = p.conn.Wait()
+}
+
+func (p *peerSide) status(_ context.Context, e ccp.StatusEvent) (ccp.Empty, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if e.StatusType == ccp.Error {
+		p.errors = append(p.errors, e.State+": "+e.ErrorMessage)
+	} else {
+		p.states = append(p.states, e.State)
+	}
+	p.news <- struct{}{}
+	return ccp.Empty{}, nil
+}
+
+func (p *peerSide) seen() string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return strings.Join(p.states, " ")
+}
+
+func (p *peerSide) waitState(tb testing.TB, state string) {
+	tb.Helper()
+	limit := time.After(10 * time.Second)
+	for !strings.Contains(p.seen(), state) {
+		select {
+		case <-p.news:
+		case <-limit:
+			tb.Fatalf("no %s; seen: %s", state, p.seen())
+		}
+	}
+}
+
+var hello = ccp.Handshake{MinVersionSupported: "1.0", MaxVersionSupported: "1.0"}
+
+func launch(t *testing.T, bin string, values map[string]any, args ...string) (*testhost.Child, *handshake.Host, *peerSide) {
+	t.Helper()
+	host := &handshake.Host{Dir: testhost.Dir(t)}
+	child := testhost.Start(t, host.Env(), bin, args...)
+	conn, err := host.Connect(t.Context(), child)
+	if err != nil {
+		t.Fatal(err)
+	}
+	peer := newPeerSide(t, conn, ccp.Configuration{Address: "orders__1_0__ticker", Values: values})
+	ack, err := peer.Handshake(t.Context(), hello)
+	if err != nil || !ack.CCPSupported {
+		t.Fatalf("HANDSHAKE: %+v, %v", ack, err)
+	}
+	return child, host, peer
+}
+
+func TestSampleLivesAndStops(t *testing.T) {
+	child, host, peer := launch(t, testhost.Build(t, sample), map[string]any{"interval": "5ms"})
+	ctx := t.Context()
+	peer.waitState(t, "COMPONENT_EXECUTION")
+
+	if r, err := peer.ReportState(ctx); err != nil || r.State != "COMPONENT_EXECUTION" || r.OperationScope != ccp.ScopeRunning {
+		t.Errorf("REPORT_STATE: %+v, %v", r, err)
+	}
+	if _, err := peer.SetLogLevel(ctx, map[string]string{"ticker": "debug"}); err != nil {
+		t.Errorf("SET_LOGLEVEL: %v", err)
+	}
+	child.Stderr().Wait(t, "[DEBUG] ccpcomponent.ticker: tick")
+	d, err := peer.DataOnce(ctx, append(ccp.ComponentData(), "NONSENSE")...)
+	if err != nil || len(d.Values) != 6 || d.Errors["NONSENSE"] != "not supported" {
+		t.Errorf("DATA_REQUEST: %+v, %v", d, err)
+	}
+	var pid int
+	if err := d.Value(ccp.PID, &pid); err != nil || pid != child.Pid() {
+		t.Errorf("PID %d, want %d (%v)", pid, child.Pid(), err)
+	}
+	var greeting struct{ Greeting string }
+	if err := peer.Do(ctx, "GREET", map[string]string{"name": "Ada"}, &greeting); err != nil || greeting.Greeting != "Hello, Ada!" {
+		t.Errorf("GREET: %+v, %v", greeting, err)
+	}
+	if err := peer.Do(ctx, "NOBODY_KNOWS", nil, nil); !errors.Is(err, exchange.ErrUnknown) {
+		t.Errorf("an unknown command: %v", err)
+	}
+	if err := peer.ClearOutLogs(ctx); err == nil || !strings.Contains(err.Error(), "not supported") {
+		t.Errorf("CLEAR_OUT_LOGS: %v", err)
+	}
+	if err := peer.DumpStack(ctx); err != nil {
+		t.Errorf("DUMP_STACK: %v", err)
+	}
+	child.Stderr().Wait(t, "goroutine 1 ")
+	if err := peer.InitiateShutdown(ctx, ccp.Shutdown{StopWaitTimeMs: 5000, Reason: "test"}); err != nil {
+		t.Errorf("INITIATE_SHUTDOWN: %v", err)
+	}
+	if code := child.ExitCode(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	want := "COMPONENT_LAUNCH COMPONENT_CONFIGURATION COMPONENT_CONNECT COMPONENT_START COMPONENT_EXECUTION " +
+		"COMPONENT_STOP_TIME_WAIT COMPONENT_STOP_EXECUTION COMPONENT_STOP_CLEANUP"
+	if peer.seen() != want {
+		t.Errorf("states %s", peer.seen())
+	}
+	if err := <-peer.done; err != nil {
+		t.Errorf("the channel ended with %v", err)
+	}
+	if left, _ := os.ReadDir(host.Dir); len(left) != 0 {
+		t.Errorf("left in the socket folder: %v", left)
+	}
+}
+
+func TestComponentOutlivesItsPeer(t *testing.T) {
+	child, host, first := launch(t, testhost.Build(t, sample), map[string]any{"interval": "1h"})
+	first.waitState(t, "COMPONENT_EXECUTION")
+	address, version := first.conn.Address(), first.conn.Version()
+	first.hangUp()
+
+	conn, err := host.Attach(t.Context(), child, address, version)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second := newPeerSide(t, conn, ccp.Configuration{})
+	if _, err := second.Handshake(t.Context(), hello); err != nil {
+		t.Fatal(err)
+	}
+	if r, err := second.ReportState(t.Context()); err != nil || r.State != "COMPONENT_EXECUTION" {
+		t.Errorf("REPORT_STATE after the second attach: %+v, %v", r, err)
+	}
+	if err := child.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := child.ExitCode(t); code != 0 {
+		t.Errorf("exit code %d after SIGTERM", code)
+	}
+	if want := "COMPONENT_STOP_TIME_WAIT COMPONENT_STOP_EXECUTION COMPONENT_STOP_CLEANUP"; second.seen() != want {
+		t.Errorf("states told to the second peer: %s", second.seen())
+	}
+}
+
+func TestDataStreamAndItsCancellation(t *testing.T) {
+	_, _, peer := launch(t, testhost.Build(t, sample), map[string]any{"interval": "1h"})
+	peer.waitState(t, "COMPONENT_EXECUTION")
+	n := 0
+	err := peer.Data(t.Context(), ccp.DataRequest{Identifiers: []ccp.Identifier{ccp.MemoryUsage}, RepetitionCount: 5, IntervalMs: 1},
+		func(d ccp.Data) error {
+			n++
+			var m ccp.Memory
+			if err := d.Value(ccp.MemoryUsage, &m); err != nil || m.HeapUsed <= 0 || m.HeapAllocated < m.HeapUsed {
+				t.Errorf("memory %+v, %v", m, err)
+			}
+			return nil
+		})
+	if err != nil || n != 5 {
+		t.Errorf("%d answers, %v; want 5", n, err)
+	}
+	enough := errors.New("enough")
+	err = peer.Data(t.Context(), ccp.DataRequest{Identifiers: []ccp.Identifier{ccp.PID}, RepetitionCount: -1, IntervalMs: 1},
+		func(ccp.Data) error { return enough })
+	if !errors.Is(err, enough) {
+		t.Errorf("an endless request ended with %v", err)
+	}
+	// The component is as well as before.
+	var out json.RawMessage
+	if err := peer.Do(t.Context(), "GREET", map[string]string{"name": "Bob"}, &out); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestWithoutAPeerItExplainsItself(t *testing.T) {
+	child := testhost.Start(t, nil, testhost.Build(t, sample))
+	if code := child.ExitCode(t); code != 1 {
+		t.Errorf("exit code %d", code)
+	}
+	child.Stderr().Wait(t, "peerd run")
+	if out := child.Stdout().String(); out != "" {
+		t.Errorf("stdout %q", out)
+	}
+}
+
+// How a process ends is the component's to say, and nothing it does to itself
+// is more than that.
+func TestProcessEnds(t *testing.T) {
+	bin := testhost.Build(t, bad)
+	for _, c := range []struct {
+		mode   string
+		code   int
+		errs   string // part of the one ERROR report
+		stderr string
+	}{
+		{"completes", 0, "", ""},
+		{"panics", 70, "COMPONENT_EXECUTION: panic: on purpose", "badcomponent/main.go"},
+		{"fails", 1, "COMPONENT_EXECUTION: the disk is gone", "the disk is gone"},
+		{"fails-configure", 1, "COMPONENT_CONFIGURATION: url: is empty", ""},
+		{"exit", 37, "", ""},
+		{"grandchild", 37, "", ""}, // although its output is still held open
+	} {
+		t.Run(c.mode, func(t *testing.T) {
+			t.Parallel()
+			child, _, peer := launch(t, bin, nil, c.mode)
+			if code := child.ExitCode(t); code != c.code {
+				t.Errorf("exit code %d, want %d", code, c.code)
+			}
+			<-peer.endpoint.Done()
+			if got := strings.Join(peer.errors, ", "); !strings.Contains(got, c.errs) || (c.errs == "") != (got == "") {
+				t.Errorf("errors reported: %q, want %q", got, c.errs)
+			}
+			child.Stderr().Wait(t, c.stderr)
+		})
+	}
+}
+
+// A component that writes more than a pipe holds to its own standard output
+// writes it there, and not into a pipe that nobody drains.
+func TestStandardOutputIsReal(t *testing.T) {
+	child, _, peer := launch(t, testhost.Build(t, bad), nil, "flood")
+	peer.waitState(t, "COMPONENT_EXECUTION")
+	child.Stdout().Wait(t, strings.Repeat("x", 200<<10))
+	if err := peer.InitiateShutdown(t.Context(), ccp.Shutdown{StopWaitTimeMs: 5000}); err != nil {
+		t.Error(err)
+	}
+	if code := child.ExitCode(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// The death of whoever reads a component's output is not the component's.
+func TestBrokenPipesDoNotKill(t *testing.T) {
+	child, _, peer := launch(t, testhost.Build(t, sample), map[string]any{"interval": "1ms"})
+	peer.waitState(t, "COMPONENT_EXECUTION")
+	if _, err := peer.SetLogLevel(t.Context(), map[string]string{"ticker": "debug"}); err != nil {
+		t.Fatal(err)
+	}
+	child.HangUp()
+	ticks := func() float64 {
+		d, err := peer.DataOnce(t.Context(), ccp.ComponentStats)
+		var stats map[string]float64
+		if err := errors.Join(err, d.Value(ccp.ComponentStats, &stats)); err != nil {
+			t.Fatal(err)
+		}
+		return stats["ticks"]
+	}
+	for before := ticks(); ticks() < before+10; { // each of them a line into a broken pipe
+	}
+	if err := child.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	if code := child.ExitCode(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+}
+
+// INITIATE_SHUTDOWN is acknowledged even where nothing follows; then force is
+// the peer's to use.
+func TestIgnoredShutdown(t *testing.T) {
+	child, _, peer := launch(t, testhost.Build(t, sample), map[string]any{"interval": "1h", "ignoreShutdown": true})
+	peer.waitState(t, "COMPONENT_EXECUTION")
+	if err := peer.InitiateShutdown(t.Context(), ccp.Shutdown{StopWaitTimeMs: 1, Reason: "test"}); err != nil {
+		t.Fatal(err)
+	}
+	peer.waitState(t, "COMPONENT_STOP_TIME_WAIT")
+	if err := child.Signal(syscall.SIGTERM); err != nil { // the same request again
+		t.Fatal(err)
+	}
+	if r, err := peer.ReportState(t.Context()); err != nil || r.State != "COMPONENT_STOP_TIME_WAIT" {
+		t.Errorf("%+v, %v", r, err)
+	}
+	child.Kill()
+	if code := child.ExitCode(t); code != -1 {
+		t.Errorf("exit code %d", code)
+	}
+}

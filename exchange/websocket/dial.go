@@ -1,0 +1,94 @@
+package websocket
+
+import (
+	"context"
+	"crypto/tls"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+
+	"github.com/coder/websocket"
+)
+
+// path is where a controller listens, below its prefix.
+const path = "/exchange/controller"
+
+// DialOptions of a connector; the zero value is usable.
+type DialOptions struct {
+	Options
+	Protocol Protocol                              // default V1
+	Header   http.Header                           // of the upgrade request, beside the protocol
+	TLS      *tls.Config                           // of https endpoints; TLS 1.3 unless it says otherwise
+	Proxy    func(*http.Request) (*url.URL, error) // default none; http.ProxyFromEnvironment is the system's
+}
+
+// Dial connects to the controller at endpoint, an http or https URL whose path,
+// if any, is the controller's prefix. ctx bounds the connecting only. A refused
+// upgrade is a *StatusError.
+func Dial(ctx context.Context, endpoint string, o DialOptions) (*Conn, error) {
+	target, err := URL(endpoint)
+	if err != nil {
+		return nil, err
+	}
+	if o.Protocol == "" {
+		o.Protocol = V1
+	}
+	header := o.Header.Clone()
+	if header == nil {
+		header = http.Header{}
+	}
+	header.Set(ProtocolHeader, string(o.Protocol))
+	transport := newTransport(o)
+	defer transport.CloseIdleConnections()
+	ws, resp, err := websocket.Dial(ctx, target, &websocket.DialOptions{
+		HTTPClient:      &http.Client{Transport: transport, CheckRedirect: noRedirect},
+		HTTPHeader:      header,
+		CompressionMode: websocket.CompressionDisabled,
+	})
+	if err != nil && resp != nil && resp.StatusCode != http.StatusSwitchingProtocols {
+		return nil, &StatusError{Endpoint: endpoint, Code: resp.StatusCode}
+	}
+	if err != nil {
+		return nil, fmt.Errorf("cannot connect to %s: %w", endpoint, err)
+	}
+	return newConn(ws, o.Protocol, o.Options), nil
+}
+
+// URL returns the address that Dial connects to for an endpoint.
+func URL(endpoint string) (string, error) {
+	u, err := url.Parse(strings.TrimSpace(endpoint))
+	if err != nil {
+		return "", fmt.Errorf("cannot read endpoint %q: %w", endpoint, err)
+	}
+	if (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
+		return "", fmt.Errorf("cannot use endpoint %q: it must be an http or https URL of a host, with at most a path", endpoint)
+	}
+	u.Path = strings.TrimRight(u.Path, "/") + path
+	u.RawPath = ""
+	return u.String(), nil
+}
+
+// StatusError is an upgrade that the controller refused.
+type StatusError struct {
+	Endpoint string
+	Code     int // HTTP status
+}
+
+// Error names the endpoint and the status.
+func (e *StatusError) Error() string {
+	return fmt.Sprintf("cannot connect to %s: the controller answers %d %s", e.Endpoint, e.Code, http.StatusText(e.Code))
+}
+
+func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
+func newTransport(o DialOptions) *http.Transport {
+	conf := o.TLS.Clone()
+	if conf == nil {
+		conf = &tls.Config{}
+	}
+	if conf.MinVersion == 0 {
+		conf.MinVersion = tls.VersionTLS13
+	}
+	return &http.Transport{Proxy: o.Proxy, TLSClientConfig: conf}
+}

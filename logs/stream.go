@@ -1,0 +1,305 @@
+package logs
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"slices"
+	"time"
+)
+
+// readSize is what a stream reads at once.
+const readSize = 64 << 10
+
+// lostText is yielded where a follower was slower than the rotation.
+const lostText = "[peerd: output was rotated away here before it could be read]"
+
+// segment is one file of a stream, open for reading.
+type segment struct {
+	file    *os.File
+	id      fileID
+	size    int64 // read up to here
+	mtime   time.Time
+	index   *indexReader
+	indexed bool // index was looked for
+	gap     bool // files before it were gone before they were read
+}
+
+func (s *segment) close() {
+	_ = s.file.Close()
+	s.index.close()
+}
+
+// past names a file read before: a finished file never changes again, so a
+// reused inode number is told by another time.
+type past struct {
+	id    fileID
+	mtime time.Time
+}
+
+// stream reads one stream of one source as if its files were one, line by
+// line. It belongs to one Read.
+type stream struct {
+	source  Source
+	name    Stream
+	maxLine int
+
+	segs []*segment // still to read, oldest first; the last one is current
+	seen []past     // files of the folder not to be read (again)
+
+	pos     int64  // in segs[0], of the end of buf
+	buf     []byte // read and not yet looked at
+	acc     []byte // the line begun
+	accTime time.Time
+	skip    bool // up to the next newline: what stands there began before
+	head    Line // next line, when ready
+	ready   bool
+
+	waiting time.Time // since when acc has not grown, when following
+	waited  int       // and its length then
+}
+
+// list opens the stream's files, oldest first, except those that known names.
+// It goes from the newest to the oldest, as rotation does: a file moved in
+// between is seen twice, never missed.
+func (s *stream) list(known func(id fileID, mtime time.Time) bool) ([]*segment, error) {
+	var segs []*segment
+	for n, missing := 0, 0; n < maxNumber && missing < holes; n++ {
+		f, err := os.Open(logPath(s.source.Dir, s.name, n))
+		if errors.Is(err, fs.ErrNotExist) {
+			missing++
+			continue
+		}
+		missing = 0
+		if err != nil {
+			closeAll(segs)
+			return nil, err
+		}
+		seg := &segment{file: f}
+		if err := seg.stat(); err != nil || known(seg.id, seg.mtime) || has(segs, seg.id) {
+			_ = f.Close()
+			continue
+		}
+		segs = append(segs, seg)
+	}
+	slices.Reverse(segs)
+	return segs, nil
+}
+
+func (s *segment) stat() error {
+	info, err := s.file.Stat()
+	if err == nil {
+		s.id, s.size, s.mtime = idOf(info), info.Size(), info.ModTime()
+	}
+	return err
+}
+
+func has(segs []*segment, id fileID) bool {
+	return slices.ContainsFunc(segs, func(s *segment) bool { return s.id == id })
+}
+
+func closeAll(segs []*segment) {
+	for _, s := range segs {
+		s.close()
+	}
+}
+
+// open lists all files there are.
+func (s *stream) open() (err error) {
+	s.segs, err = s.list(func(fileID, time.Time) bool { return false })
+	return err
+}
+
+func (s *stream) close() {
+	closeAll(s.segs)
+	s.segs = nil
+}
+
+// startAt makes segs[i] at pos the next byte. What stands there of a line that
+// began before is skipped.
+func (s *stream) startAt(i int, pos int64) {
+	s.skip = !s.lineStart(i, pos)
+	s.forget(i)
+	s.pos, s.buf, s.acc, s.ready = pos, nil, nil, false
+}
+
+// forget closes the first n files and remembers them as read.
+func (s *stream) forget(n int) {
+	for _, seg := range s.segs[:n] {
+		s.seen = append(s.seen, past{seg.id, seg.mtime})
+		seg.close()
+	}
+	s.segs = s.segs[n:]
+	s.seen = s.seen[max(0, len(s.seen)-maxNumber):]
+}
+
+func (s *stream) lineStart(i int, pos int64) bool {
+	if pos == 0 {
+		if i == 0 {
+			return true
+		}
+		i, pos = i-1, s.segs[i-1].size
+	}
+	b := make([]byte, 1)
+	_, err := s.segs[i].file.ReadAt(b, pos-1)
+	return err != nil || b[0] == '\n'
+}
+
+// next makes head ready; it returns false when there is no whole line now.
+func (s *stream) next() bool {
+	for !s.ready {
+		if len(s.buf) == 0 && !s.fill() {
+			return false
+		}
+		s.take()
+	}
+	return true
+}
+
+// take moves bytes of buf into the line begun, and ends it at a newline or at
+// maxLine bytes.
+func (s *stream) take() {
+	if s.skip {
+		i := bytes.IndexByte(s.buf, '\n')
+		if i < 0 {
+			s.buf = nil
+			return
+		}
+		s.buf, s.skip = s.buf[i+1:], false
+		return
+	}
+	if len(s.acc) == 0 {
+		s.accTime = s.timeOf(s.pos - int64(len(s.buf)))
+	}
+	room := s.maxLine - len(s.acc)
+	i := bytes.IndexByte(s.buf[:min(len(s.buf), room+1)], '\n')
+	switch {
+	case i >= 0:
+		s.emit(s.buf[:i], false)
+		s.buf = s.buf[i+1:]
+	case len(s.buf) > room:
+		s.emit(s.buf[:room], true)
+		s.buf = s.buf[room:]
+	default:
+		s.acc = append(s.acc, s.buf...)
+		s.buf = nil
+	}
+}
+
+func (s *stream) emit(b []byte, partial bool) {
+	s.head = Line{At: s.accTime, Name: s.source.Name, Stream: s.name, Partial: partial}
+	if len(s.acc) == 0 {
+		s.head.Text = string(b)
+	} else {
+		s.head.Text = string(append(s.acc, b...))
+	}
+	s.acc = s.acc[:0]
+	s.ready = true
+}
+
+// flush yields the unfinished line at the end.
+func (s *stream) flush(partial bool) bool {
+	if !s.ready && len(s.acc) > 0 {
+		s.emit(nil, partial)
+	}
+	return s.ready
+}
+
+// fill reads on, over file boundaries, up to the size known.
+func (s *stream) fill() bool {
+	for len(s.segs) > 0 {
+		seg := s.segs[0]
+		if want := min(readSize, seg.size-s.pos); want > 0 {
+			b := make([]byte, want)
+			n, err := seg.file.ReadAt(b, s.pos)
+			if n > 0 {
+				s.buf, s.pos = b[:n], s.pos+int64(n)
+				return true
+			}
+			if err == nil {
+				continue
+			}
+			// Cut from outside, or unreadable: what was there is gone.
+		}
+		if len(s.segs) == 1 {
+			return false
+		}
+		s.forget(1)
+		s.pos = 0
+		if s.segs[0].gap {
+			s.buf = []byte(lostText + "\n")
+			if len(s.acc) > 0 {
+				s.buf = append([]byte("\n"), s.buf...)
+			}
+			return true
+		}
+	}
+	return false
+}
+
+// timeOf is when the byte at pos of the current file came, as well as it is
+// known.
+func (s *stream) timeOf(pos int64) time.Time {
+	seg := s.segs[0]
+	if at, ok := s.index(seg).timeAt(pos); ok {
+		return at
+	}
+	return seg.mtime
+}
+
+func (s *stream) index(seg *segment) *indexReader {
+	if !seg.indexed {
+		seg.indexed = true
+		seg.index = openIndex(s.source.Dir, s.name, seg.id.ino)
+	}
+	return seg.index
+}
+
+// grow takes notice of bytes and files that came since; it is what following
+// adds to reading.
+func (s *stream) grow() error {
+	if len(s.segs) == 0 {
+		segs, err := s.list(s.isPast)
+		s.segs, s.pos = segs, 0
+		return err
+	}
+	cur := s.segs[len(s.segs)-1]
+	info, err := os.Stat(logPath(s.source.Dir, s.name, 0))
+	if err == nil && idOf(info) == cur.id || errors.Is(err, fs.ErrNotExist) {
+		s.update(cur)
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	found := false
+	newer, err := s.list(func(id fileID, mtime time.Time) bool {
+		found = found || id == cur.id
+		return found || s.isPast(id, mtime)
+	})
+	if err != nil {
+		return err
+	}
+	s.update(cur) // its last bytes: it was complete before it got its new name
+	if !found && len(newer) > 1 {
+		newer[0].gap = true
+	}
+	s.segs = append(s.segs, newer...)
+	return nil
+}
+
+func (s *stream) isPast(id fileID, mtime time.Time) bool {
+	return slices.Contains(s.seen, past{id, mtime})
+}
+
+// update takes over the current file's size.
+func (s *stream) update(cur *segment) {
+	if cur.stat() != nil {
+		return
+	}
+	if cur == s.segs[0] && cur.size < s.pos { // cut from outside: begin again
+		s.pos, s.buf, s.acc = 0, nil, nil
+	}
+	s.index(cur).refresh()
+}

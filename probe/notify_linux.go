@@ -1,0 +1,145 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"path/filepath"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// Notify hears the sd_notify datagrams of one launched generation.
+//
+// Lifecycle: ListenNotify before the launch, its path goes to the component as
+// NOTIFY_SOCKET; Run while the generation lives; Close after it.
+type Notify struct {
+	path    string
+	conn    *net.UnixConn
+	refused atomic.Int64
+}
+
+// maxDatagram is what systemd accepts, too.
+const maxDatagram = 4 << 10
+
+// ListenNotify makes the socket notify.sock in dir, which it creates if need
+// be and which should belong to this generation alone. Components may run as
+// another user, so the socket is open to all; who may speak is decided by the
+// sender's credentials.
+func ListenNotify(dir string) (*Notify, error) {
+	path := filepath.Join(dir, "notify.sock")
+	if len(path) > maxSocketPath {
+		return nil, fmt.Errorf("the socket path %s has %d bytes and may have %d: use a shorter runtime folder", path, len(path), maxSocketPath)
+	}
+	if err := os.MkdirAll(dir, 0o711); err != nil {
+		return nil, fmt.Errorf("cannot make the notify socket: %w", err)
+	}
+	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("cannot make the notify socket: %w", err)
+	}
+	conn, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: path, Net: "unixgram"})
+	if err != nil {
+		return nil, fmt.Errorf("cannot make the notify socket: %w", err)
+	}
+	if err := errors.Join(passCredentials(conn), os.Chmod(path, 0o666)); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot make the notify socket: %w", err), conn.Close())
+	}
+	return &Notify{path: path, conn: conn}, nil
+}
+
+// maxSocketPath is the system's limit for a socket's path.
+const maxSocketPath = 107
+
+func passCredentials(conn *net.UnixConn) error {
+	raw, err := conn.SyscallConn()
+	if err != nil {
+		return err
+	}
+	var set error
+	err = raw.Control(func(fd uintptr) {
+		set = unix.SetsockoptInt(int(fd), unix.SOL_SOCKET, unix.SO_PASSCRED, 1)
+	})
+	return errors.Join(err, set)
+}
+
+// Path is the value for NOTIFY_SOCKET.
+func (n *Notify) Path() string { return n.path }
+
+// Refused counts the datagrams of senders that were not allowed.
+func (n *Notify) Refused() int64 { return n.refused.Load() }
+
+// Run calls heard with each message of an allowed sender, in order and from
+// the calling goroutine, until ctx ends or Close. allowed says whether a
+// process belongs to the component's tree.
+//
+// A sender that is gone by the time it is asked about cannot be shown to
+// belong to the tree, so it is refused and counted: accepting it would let any
+// local process declare the component ready by exiting quickly. Senders that
+// must not be missed wait until they were heard (sd_notify_barrier, which
+// systemd-notify does by itself).
+func (n *Notify) Run(ctx context.Context, allowed func(pid int) bool, heard func(Message)) error {
+	stop := context.AfterFunc(ctx, func() { _ = n.conn.SetReadDeadline(time.Unix(1, 0)) })
+	defer stop()
+	b := make([]byte, maxDatagram)
+	oob := make([]byte, 512)
+	for {
+		k, m, flags, _, err := n.conn.ReadMsgUnix(b, oob)
+		switch {
+		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
+			closeAll(oob[:m])
+			return nil
+		case err != nil:
+			return fmt.Errorf("cannot read the notify socket %s: %w", n.path, err)
+		}
+		pid := sender(oob[:m])
+		if pid <= 0 || flags&unix.MSG_TRUNC != 0 || !allowed(pid) {
+			n.refused.Add(1)
+		} else {
+			msg := parseMessage(b[:k])
+			msg.Pid = pid
+			heard(msg)
+		}
+		closeAll(oob[:m])
+	}
+}
+
+// Close removes the socket and ends Run.
+func (n *Notify) Close() error {
+	return errors.Join(n.conn.Close(), os.Remove(n.path))
+}
+
+// sender is the pid the kernel vouches for; 0 when it does not.
+func sender(oob []byte) int {
+	messages, err := syscall.ParseSocketControlMessage(oob)
+	if err != nil {
+		return 0
+	}
+	for i := range messages {
+		if cred, err := syscall.ParseUnixCredentials(&messages[i]); err == nil {
+			return int(cred.Pid)
+		}
+	}
+	return 0
+}
+
+// closeAll closes the descriptors that came along.
+func closeAll(oob []byte) {
+	messages, err := syscall.ParseSocketControlMessage(oob)
+	if err != nil {
+		return
+	}
+	for i := range messages {
+		fds, err := syscall.ParseUnixRights(&messages[i])
+		if err != nil {
+			continue
+		}
+		for _, fd := range fds {
+			_ = syscall.Close(fd)
+		}
+	}
+}

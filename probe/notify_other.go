@@ -1,0 +1,28 @@
+//go:build !linux
+
+package probe
+
+import (
+	"context"
+	"errors"
+)
+
+// Notify needs credentials that only Linux passes with a datagram.
+type Notify struct{}
+
+// ListenNotify fails here.
+func ListenNotify(string) (*Notify, error) {
+	return nil, errors.New("readiness by sd_notify needs Linux: use another readiness check")
+}
+
+// Path is empty here.
+func (n *Notify) Path() string { return "" }
+
+// Refused is 0 here.
+func (n *Notify) Refused() int64 { return 0 }
+
+// Run returns at once here.
+func (n *Notify) Run(context.Context, func(pid int) bool, func(Message)) error { return nil }
+
+// Close does nothing here.
+func (n *Notify) Close() error { return nil }

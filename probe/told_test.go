@@ -1,0 +1,260 @@
+package probe
+
+import (
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"reflect"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+	"pgregory.net/rapid"
+)
+
+func TestParseMessage(t *testing.T) {
+	for text, want := range map[string]Message{
+		"READY=1":                                  {Ready: true},
+		"READY=1\nSTATUS=up\n":                     {Ready: true, Status: "up"},
+		"RELOADING=1\nMONOTONIC_USEC=7":            {Reloading: true},
+		"STOPPING=1":                               {Stopping: true},
+		"WATCHDOG=1":                               {Watchdog: true},
+		"WATCHDOG=trigger":                         {Trigger: true},
+		"WATCHDOG_USEC=2000000":                    {Interval: 2 * time.Second},
+		"EXTEND_TIMEOUT_USEC=1500":                 {Extend: 1500 * time.Microsecond},
+		"EXTEND_TIMEOUT_USEC=-1":                   {},
+		"EXTEND_TIMEOUT_USEC=99999999999999999999": {},
+		"MAINPID=1\nREADY=0\nnonsense\n=\nX=":      {},
+		"STATUS=a\xffb":                            {Status: "a\uFFFDb"},
+		"STATUS=" + strings.Repeat("é", 2000):      {Status: strings.Repeat("é", 512)},
+	} {
+		if got := parseMessage([]byte(text)); !reflect.DeepEqual(got, want) {
+			t.Errorf("%.40q: %+v", text, got)
+		}
+	}
+}
+
+func FuzzParseMessage(f *testing.F) {
+	f.Add([]byte("READY=1\nSTATUS=x\nEXTEND_TIMEOUT_USEC=1"))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if m := parseMessage(b); len(m.Status) > maxStatus || m.Extend < 0 || m.Interval < 0 {
+			t.Fatalf("%+v", m)
+		}
+	})
+}
+
+// component starts a process that sends text and lives until release.
+func component(t *testing.T, n *Notify, text string) (pid int, release func()) {
+	t.Helper()
+	cmd := exec.Command(os.Args[0])
+	cmd.Env = append(os.Environ(), "PROBE_TEST_SEND="+text, "NOTIFY_SOCKET="+n.Path())
+	cmd.Stderr = os.Stderr
+	in, err := cmd.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	release = sync.OnceFunc(func() { _ = in.Close(); _ = cmd.Wait() })
+	t.Cleanup(release)
+	return cmd.Process.Pid, release
+}
+
+func TestNotifyHearsOnlyTheComponent(t *testing.T) {
+	n, err := ListenNotify(t.TempDir() + "/generation")
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(chan int, 10)
+	var mu sync.Mutex
+	own := map[int]bool{}
+	heard := make(chan Message, 10)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		err := n.Run(t.Context(), func(pid int) bool {
+			asked <- pid
+			mu.Lock()
+			defer mu.Unlock()
+			return own[pid]
+		}, func(m Message) { heard <- m })
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	stranger, _ := component(t, n, "READY=1")
+	if pid := <-asked; pid != stranger {
+		t.Fatalf("asked about %d, the sender is %d", pid, stranger)
+	}
+	mu.Lock()
+	own[os.Getpid()] = true // this process plays the component
+	mu.Unlock()
+	send(t, n.Path(), "STATUS=loading")
+	if m := <-heard; m.Pid != os.Getpid() || m.Status != "loading" || m.Ready {
+		t.Fatalf("%+v", m)
+	}
+	if n.Refused() != 1 {
+		t.Fatalf("%d refused", n.Refused())
+	}
+	send(t, n.Path(), strings.Repeat("x", maxDatagram+1)) // longer than any message: refused
+	send(t, n.Path(), "READY=1")
+	if m := <-heard; !m.Ready || n.Refused() != 2 {
+		t.Fatalf("%+v, %d refused", m, n.Refused())
+	}
+	if err := n.Close(); err != nil {
+		t.Fatal(err)
+	}
+	wg.Wait()
+	if _, err := os.Stat(n.Path()); !os.IsNotExist(err) {
+		t.Errorf("the socket stays: %v", err)
+	}
+}
+
+// send sends a datagram and waits until it was heard, as sd_notify_barrier
+// does: by a pipe whose writing end goes along.
+func send(t *testing.T, path, text string) {
+	t.Helper()
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	fd, err := unix.Socket(unix.AF_UNIX, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer unix.Close(fd)
+	err = unix.Sendmsg(fd, []byte(text), unix.UnixRights(int(w.Fd())), &unix.SockaddrUnix{Name: path}, 0)
+	_ = w.Close()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadAll(r); err != nil { // ends when the receiver closed its copy
+		t.Fatal(err)
+	}
+}
+
+func TestNotifyEndsWithItsContext(t *testing.T) {
+	n, err := ListenNotify(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer n.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if err := n.Run(ctx, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestNotifyPathTooLong(t *testing.T) {
+	if _, err := ListenNotify(t.TempDir() + "/" + strings.Repeat("x", 200)); err == nil || !strings.Contains(err.Error(), "shorter") {
+		t.Fatal(err)
+	}
+}
+
+func TestWaitNewline(t *testing.T) {
+	for _, c := range []struct{ script, want string }{
+		{`printf 'a'; printf 'b\n'; read x`, ""},
+		{`printf 'no newline'`, "without a newline"},
+		{`exit 0`, "without a newline"},
+	} {
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd := exec.Command("/bin/sh", "-c", c.script)
+		cmd.Stdout = w
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		_ = w.Close()
+		err = WaitNewline(t.Context(), r)
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s: %v", c.script, err)
+		}
+		_ = in.Close()
+		_ = cmd.Wait()
+		_ = r.Close()
+	}
+}
+
+func TestWaitNewlineEndsWithItsContext(t *testing.T) {
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	defer w.Close()
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- WaitNewline(ctx, r) }()
+	cancel()
+	if err := <-done; !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+}
+
+func matched(m *LineMatcher) bool {
+	select {
+	case <-m.Matched():
+		return true
+	default:
+		return false
+	}
+}
+
+func TestLineMatcher(t *testing.T) {
+	for _, c := range []struct {
+		in   []string
+		want bool
+	}{
+		{[]string{"listening on :80\n"}, true},
+		{[]string{"xx\nliste", "ning", " on :80\r\n", "more"}, true},
+		{[]string{"listening on :80"}, false}, // the line is not over
+		{[]string{"listening\n on :80\n"}, false},
+		{[]string{strings.Repeat("x", 1<<20), "\nlistening on 1\n"}, true},
+		{[]string{strings.Repeat("x", maxMatch), "listening on 1\n"}, false}, // beyond what is looked at
+	} {
+		m, err := NewLineMatcher(`listening on \S+$`)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, s := range c.in {
+			if n, err := m.Write([]byte(s)); n != len(s) || err != nil {
+				t.Fatal(n, err)
+			}
+		}
+		if matched(m) != c.want || len(m.line) > maxMatch {
+			t.Errorf("%.60q: %v", c.in, matched(m))
+		}
+	}
+	if _, err := NewLineMatcher("("); err == nil {
+		t.Error("a bad expression was accepted")
+	}
+}
+
+// However the output is cut into chunks, the same lines match.
+func TestLineMatcherDoesNotSeeChunks(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		chunks := rapid.SliceOf(rapid.StringMatching(`[ab\n]{0,4}`)).Draw(r, "chunks")
+		m, err := NewLineMatcher("^aab$")
+		if err != nil {
+			r.Fatal(err)
+		}
+		for _, c := range chunks {
+			_, _ = m.Write([]byte(c))
+		}
+		if want := strings.Contains("\n"+strings.Join(chunks, ""), "\naab\n"); matched(m) != want {
+			r.Fatalf("%q: %v", chunks, matched(m))
+		}
+	})
+}
