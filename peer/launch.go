@@ -98,6 +98,7 @@ func (g *generation) live() {
 	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvSpawned, Pid: proc.Identity().Pid})
 	begin, stop := context.WithCancel(g.ctx)
 	var starting sync.WaitGroup
+	starting.Go(func() { ready.listen(begin) })
 	starting.Go(func() { g.begin(begin, ready, dir) })
 	g.end(proc, func() { stop(); starting.Wait() })
 }
@@ -175,7 +176,7 @@ func (g *generation) spawn(ready *readiness, dir string) (*process.Process, erro
 	if cannot := g.l.door.Unsupported(ps); len(cannot) > 0 {
 		return nil, &permanentError{fmt.Errorf("this host cannot enforce what the profile asks: %s", join(cannot))}
 	}
-	out, err := openOutput(filepath.Join(g.l.logs, g.spec.Application.GUID, g.spec.Name), dir, g.spec)
+	out, err := openOutput(filepath.Join(g.l.logs, g.spec.Application.GUID, g.spec.Name), dir, g.spec, ready.listener())
 	if err != nil {
 		return nil, fmt.Errorf("cannot capture the output: %w", err)
 	}
@@ -188,9 +189,10 @@ func (g *generation) spawn(ready *readiness, dir string) (*process.Process, erro
 	}
 	proc, err := g.l.door.Start(ps)
 	out.started()
+	ready.spawned()
 	if err != nil {
 		out.close()
-		return nil, fmt.Errorf("cannot spawn: %w", err)
+		return nil, err
 	}
 	g.proc, g.output = proc, out
 	return proc, nil

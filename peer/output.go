@@ -21,34 +21,29 @@ type output struct {
 	writers            []*logs.Writer
 	// first yields the first line of stdout, closed without one.
 	first chan string
-	lines lineTap
+	taps  []io.Writer // see everything that is captured
 }
 
-// lineTap hands every captured line on while somebody listens.
-type lineTap struct {
-	mu sync.Mutex // guards all following fields
-	fn func([]byte)
+// tap makes one writer of two streams: one piece at a time.
+type tap struct {
+	mu sync.Mutex // guards the following field
+	to io.Writer
 }
 
-func (t *lineTap) set(fn func([]byte)) {
+// Write passes b on.
+func (t *tap) Write(b []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	t.fn = fn
+	return t.to.Write(b)
 }
 
-// Write passes b on; it never fails.
-func (t *lineTap) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.fn != nil {
-		t.fn(b)
-	}
-	return len(b), nil
-}
-
-// openOutput prepares the capture in logDir; the FIFOs lie in dir.
-func openOutput(logDir, dir string, spec *profiles.Spec) (*output, error) {
+// openOutput prepares the capture in logDir; the FIFOs lie in dir. listener,
+// which may be nil, sees everything that is captured.
+func openOutput(logDir, dir string, spec *profiles.Spec, listener io.Writer) (*output, error) {
 	o := &output{stop: make(chan struct{}), first: make(chan string, 1)}
+	if listener != nil {
+		o.taps = []io.Writer{&tap{to: listener}}
+	}
 	opts := logs.Options{MaxSize: spec.Logs.MaxSize, MaxFiles: spec.Logs.MaxFiles, MaxLine: spec.Logs.MaxLine}
 	for _, s := range []logs.Stream{logs.Out, logs.Err} {
 		if err := o.open(s, logDir, dir, opts, spec.CCP); err != nil {
@@ -85,7 +80,7 @@ func (o *output) open(s logs.Stream, logDir, dir string, opts logs.Options, ccp 
 		if first != nil {
 			defer close(o.first)
 		}
-		_ = logs.Capture(io.TeeReader(fifo.Read, &o.lines), w, o.stop, first)
+		_ = logs.Capture(fifo.Read, w, o.stop, first, o.taps...)
 	})
 	return nil
 }
