@@ -6,7 +6,7 @@ const module = "github.com/seed-04209a44/peerd"
 // floors below its own; a package belongs to the room with the longest name
 // that is a prefix of its path.
 var floors = map[string]int{
-	"cmd/peerd": 5, "cmd/ccpc": 5, "cmd/internal": 5, "samples": 5,
+	"cmd/peerd": 5, "cmd/ccpc": 5, "cmd/internal": 5, "samples": 5, "acceptance": 5,
 
 	"peer": 4, "component": 4, "api": 4,
 
