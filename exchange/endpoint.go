@@ -124,7 +124,8 @@ func NewEndpoint(ch Channel, o Options) *Endpoint {
 	}
 }
 
-// Run receives until the channel ends or ctx does, then closes the channel,
+// Run receives until the channel ends or ctx does, then closes the channel
+// (with CloseTryAgain if ctx ended, where the transport has codes),
 // fails every waiting call with ErrClosed, cancels the running handlers, waits
 // for them, and returns why it ended (nil after an orderly close by either side).
 func (e *Endpoint) Run(ctx context.Context) error {
@@ -138,9 +139,12 @@ func (e *Endpoint) Run(ctx context.Context) error {
 	e.running, e.handlers, e.stop = true, handlers, cancel
 	e.mu.Unlock()
 
-	unhook := context.AfterFunc(ctx, func() { e.ch.Close() })
+	unhook := context.AfterFunc(ctx, func() { CloseWith(e.ch, CloseTryAgain, "stopping") })
 	e.wg.Go(e.write)
 	err := e.end(ctx, e.receive())
+	if err != nil {
+		CloseWith(e.ch, CloseInternal, "")
+	}
 	e.ch.Close()
 	unhook()
 	cancel()

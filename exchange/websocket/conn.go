@@ -192,7 +192,7 @@ func (c *Conn) ended(err error) error {
 	if errors.As(err, &ce) {
 		return &exchange.CloseError{Code: int(ce.Code), Reason: ce.Reason}
 	}
-	return fmt.Errorf("websocket: %w", c.why(err))
+	return fmt.Errorf("websocket: connection lost: %v", c.why(err)) // an io.EOF in it is not an orderly end
 }
 
 // why prefers the reason why this side cut the connection to its consequence.

@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"github.com/coder/websocket"
+
+	"github.com/seed-04209a44/peerd/exchange"
 )
 
 // ErrUnauthorized is what an Authenticate function returns (or wraps) to have an
@@ -26,8 +28,9 @@ type ServerOptions struct {
 	Authenticate func(*http.Request) (identity any, err error)
 	// Refused is told of each upgrade that Authenticate did not let pass; may be nil.
 	Refused func(r *http.Request, status int, err error)
-	// Accept uses one channel until it ends, in a goroutine of its own; the
-	// channel is closed when it returns. ctx ends with Server.Close. Required.
+	// Accept uses one channel until it ends, in a goroutine of its own. If it
+	// returns without having closed the channel, that is closed with
+	// exchange.CloseInternal. ctx ends with Server.Close. Required.
 	Accept func(ctx context.Context, ch *Conn)
 }
 
@@ -73,7 +76,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	c := newConn(ws, protocol, s.o.Options)
 	c.Request, c.Identity = r, identity
-	defer c.Close()
+	defer func() { _ = c.CloseWith(exchange.CloseInternal, "") }() // unless it is closed by now
 	s.o.Accept(s.ctx, c)
 }
 
