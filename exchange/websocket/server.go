@@ -70,11 +70,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
+	w.Header().Set(clockHeader, clockNow())
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
 		return // Accept has answered
 	}
-	c := newConn(ws, protocol, s.o.Options)
+	c := newConn(ws, protocol, r.Header, s.o.Options)
 	c.Request, c.Identity = r, identity
 	defer func() { _ = c.CloseWith(exchange.CloseInternal, "") }() // unless it is closed by now
 	s.o.Accept(s.ctx, c)
