@@ -22,6 +22,9 @@ type Message struct {
 	Extend    time.Duration // EXTEND_TIMEOUT_USEC: the time asked for; 0 not sent
 }
 
+// maxDatagram is what systemd accepts, too.
+const maxDatagram = 4 << 10
+
 // maxStatus bounds Message.Status.
 const maxStatus = 1 << 10
 

@@ -24,9 +24,6 @@ type Notify struct {
 	refused atomic.Int64
 }
 
-// maxDatagram is what systemd accepts, too.
-const maxDatagram = 4 << 10
-
 // ListenNotify makes the socket notify.sock in dir, which it creates if need
 // be and which should belong to this generation alone. Components may run as
 // another user, so the socket is open to all; who may speak is decided by the

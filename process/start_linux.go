@@ -26,7 +26,7 @@ func (d *Door) start(s Spec) (*Process, error) {
 		return nil, errors.New(strings.Join(why, "; "))
 	}
 	token := newToken(s.Name)
-	g, err := d.hierarchies.create(strings.ReplaceAll(token, ":", "-"), d.held, s.Limits)
+	g, err := d.hierarchies.create(cgroupName(token), d.held, s.Limits)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make its cgroup: %w", err)
 	}
@@ -70,7 +70,7 @@ func (d *Door) spawn(s Spec, g group, token string) (id Identity, pidfd int, err
 		}
 	}()
 	var pid int
-	if why := needsShim(s, g); why {
+	if d.needsShim(s) {
 		pid, err = spawnThroughShim(s, g, attr)
 	} else {
 		pid, err = syscall.ForkExec(s.Path, s.Args, attr)

@@ -20,7 +20,12 @@ type LoadOptions struct {
 	GOOS        string                       // held against descriptors' os masks
 	LookupUser  func(string) (uint32, error) // user name → number
 	LookupGroup func(string) (uint32, error) // group name → number
+	// Replicas overrides the number of replicas by application/component.
+	Replicas map[string]int
 }
+
+// MaxReplicas is the most replicas that a component may have.
+const MaxReplicas = 1000
 
 func (o LoadOptions) withDefaults() LoadOptions {
 	lookup := o.Env

@@ -76,6 +76,9 @@ func (l *loader) resolve() *Plan {
 	order := l.order(all)
 	instances := 0
 	for _, c := range order {
+		if n, ok := l.opts.Replicas[c.doc.app.GUID+"/"+c.name]; ok {
+			c.cfg.Replicas = n
+		}
 		if instances += c.cfg.Replicas; instances > maxInstances {
 			c.complain("replicas", "the plan has more than %d instances", maxInstances)
 			break

@@ -1,6 +1,7 @@
 package profiles
 
 import (
+	"reflect"
 	"syscall"
 	"time"
 
@@ -32,6 +33,9 @@ type PeerSettings struct {
 	OnPeerExit string // "stop" | "keep"
 	Access     []AccessRule
 }
+
+// Equal reports whether both say the same.
+func (p PeerSettings) Equal(o PeerSettings) bool { return reflect.DeepEqual(p, o) }
 
 // AccessRule grants a role to callers of the control socket.
 type AccessRule struct {

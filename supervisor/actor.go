@@ -25,6 +25,7 @@ type actor struct {
 	machine lifecycle.Machine
 	handle  Handle
 	release context.CancelFunc
+	heard   uint64 // serial of the last event heard from the owner of the plan
 	timers  [lifecycle.TimerStable + 1]timer
 	health  Health
 	detail  string
@@ -48,6 +49,7 @@ type (
 	eventMsg struct {
 		lifecycle.Event
 		verdict chan<- error // of a report; nil otherwise
+		serial  uint64       // of an event from the owner of the plan; 0 otherwise
 	}
 	timerMsg struct {
 		timer      lifecycle.Timer
@@ -120,6 +122,7 @@ func (a *actor) letGo() {
 func (a *actor) handleMessage(ctx context.Context, msg message) {
 	switch msg := msg.(type) {
 	case eventMsg:
+		a.heard = max(a.heard, msg.serial)
 		a.step(ctx, msg.Event, msg.verdict)
 	case timerMsg:
 		if a.timers[msg.timer].serial == msg.serial {

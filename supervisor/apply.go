@@ -37,7 +37,7 @@ func (s *Supervisor) admit(ctx context.Context, spec *profiles.Spec, msg applyMs
 		delete(s.leaving, k)
 		s.respec(spec, false, msg.by)
 		if spec.Enabled {
-			s.send(k, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by})
+			s.raise(k, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by})
 		}
 		return
 	}
@@ -47,10 +47,7 @@ func (s *Supervisor) admit(ctx context.Context, spec *profiles.Spec, msg applyMs
 	s.setActor(k, a)
 	s.wg.Go(func() { a.run(ctx) })
 	if spec.Enabled && !before.Down && spec.LaunchMode != "none" {
-		s.mail.put(intentMsg{
-			event: lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by},
-			keys:  []Key{k}, taken: make(chan struct{}),
-		})
+		s.raise(k, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by})
 	}
 }
 
@@ -83,6 +80,7 @@ func (s *Supervisor) noticed(k Key) {
 		delete(s.leaving, k)
 		delete(s.gates, k)
 		delete(s.pending, k)
+		delete(s.wanted, k)
 		delete(s.specs, k)
 		s.setActor(k, nil)
 		a.mail.put(retireMsg{})
@@ -101,38 +99,70 @@ func (s *Supervisor) intend(msg intentMsg) {
 		}
 	case lifecycle.EvStart:
 		for _, k := range s.withNeeds(msg.keys) {
-			delete(s.pending, k)
-			s.send(k, msg.event)
+			s.raise(k, msg.event)
 		}
 	default:
 		for _, k := range msg.keys {
 			delete(s.pending, k)
+			delete(s.wanted, k)
 			s.send(k, msg.event)
 		}
 	}
 }
 
-func (s *Supervisor) send(k Key, e lifecycle.Event) {
+// raise holds a start back until evaluate has set the gates for all that come
+// up together.
+func (s *Supervisor) raise(k Key, e lifecycle.Event) {
+	delete(s.pending, k)
+	s.wanted[k] = start{event: e}
+}
+
+// send gives an actor an event and returns the serial by which its views show
+// that it was heard.
+func (s *Supervisor) send(k Key, e lifecycle.Event) uint64 {
+	s.serial++
 	if a := s.actor(k); a != nil {
-		a.mail.put(eventMsg{Event: e})
+		a.mail.put(eventMsg{Event: e, serial: s.serial})
 	}
+	return s.serial
 }
 
 // hold keeps a stop back until evaluate finds that no dependent is in its way.
 func (s *Supervisor) hold(k Key, e lifecycle.Event) {
+	delete(s.wanted, k)
 	s.pending[k] = pendingStop{event: e, waited: map[Key]bool{}}
 }
 
-// evaluate brings held stops, gates and hard links in line with the views.
+// evaluate brings gates, held starts and stops, and hard links in line with the
+// views. Gates are set before anything moves, so that nobody slips through one
+// that this very move closes.
 func (s *Supervisor) evaluate() {
-	for k := range s.pending {
-		s.advanceStop(k)
-	}
+	free := s.freeStops()
 	for _, a := range *s.actors.Load() {
 		v := a.view.Load()
 		s.setGate(a, v)
 		if lost := s.lostDependency(v); lost != "" {
 			s.yield(a, v, lost, "")
+		}
+	}
+	s.sendStarts()
+	for _, k := range free {
+		p := s.pending[k]
+		p.sent = s.send(k, p.event)
+		s.pending[k] = p
+	}
+}
+
+// sendStarts sends the starts that were held back, and forgets those which the
+// views show by now.
+func (s *Supervisor) sendStarts() {
+	for k, w := range s.wanted {
+		a := s.actor(k)
+		switch {
+		case a == nil || (w.sent != 0 && a.view.Load().heard >= w.sent):
+			delete(s.wanted, k)
+		case w.sent == 0:
+			s.wanted[k] = start{w.event, s.send(k, w.event)}
 		}
 	}
 }
@@ -162,21 +192,25 @@ func (s *Supervisor) yield(a *actor, v *View, why, by string) {
 	})
 }
 
-// advanceStop sends a held stop once the living dependents are down. Those
-// that depend hard on it are told to go first; the others are waited for only
-// when they are being stopped as well.
-func (s *Supervisor) advanceStop(k Key) {
-	p := s.pending[k]
-	a := s.actor(k)
-	if a == nil {
-		delete(s.pending, k)
-		return
+// freeStops lists the held stops whose living dependents are down, and forgets
+// those that were heard. It looks at all of them before any is sent, so that
+// one which goes now is still waited for by those that it depends on.
+func (s *Supervisor) freeStops() []Key {
+	var free []Key
+	for k, p := range s.pending {
+		a := s.actor(k)
+		switch {
+		case a == nil || (p.sent != 0 && a.view.Load().heard >= p.sent):
+			delete(s.pending, k)
+			continue
+		case p.sent != 0:
+			continue
+		}
+		if a.view.Load().AtRest() || !s.blocked(k, p) {
+			free = append(free, k)
+		}
 	}
-	if !a.view.Load().AtRest() && s.blocked(k, p) {
-		return
-	}
-	delete(s.pending, k)
-	a.mail.put(eventMsg{Event: p.event})
+	return free
 }
 
 // blocked reports whether some dependent of k still has to go first.
@@ -197,7 +231,7 @@ func (s *Supervisor) blocked(k Key, p pendingStop) bool {
 		}
 		blocked = true
 		p.waited[d.key] = true
-		if !stopping && !d.soft {
+		if !stopping && !d.soft && v.Machine.Status != lifecycle.Stopping {
 			s.setGate(da, v)
 			s.yield(da, v, k.Name+" is going down", p.event.By)
 		}

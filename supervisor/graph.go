@@ -107,7 +107,7 @@ func (s *Supervisor) unmet(n need, starting bool) string {
 	if satisfied(v, n.condition) {
 		return ""
 	}
-	if n.soft && !comingUp(v) {
+	if n.soft && !s.comingUp(v) {
 		return ""
 	}
 	return fmt.Sprintf("waiting for %s to be %s (it is %s%s)", n.key.Name, n.condition, v.Machine.Status, reasonOf(v))
@@ -139,7 +139,10 @@ func satisfied(v *View, condition string) bool {
 }
 
 // comingUp reports whether an instance that is not started is on its way.
-func comingUp(v *View) bool {
+func (s *Supervisor) comingUp(v *View) bool {
+	if _, wanted := s.wanted[v.Key]; wanted {
+		return true
+	}
 	if v.Machine.Desired != lifecycle.Up {
 		return false
 	}
@@ -176,7 +179,8 @@ func (s *Supervisor) launchGate(k Key) string {
 			continue
 		}
 		v := s.actor(other).view.Load()
-		if !v.Started() && v.Machine.Desired == lifecycle.Up && v.Machine.Status != lifecycle.Completed {
+		_, wanted := s.wanted[other]
+		if !v.Started() && (wanted || v.Machine.Desired == lifecycle.Up) {
 			return fmt.Sprintf("launch order %d waits for %s (it is %s%s)", spec.LaunchOrder, other.Name, v.Machine.Status, reasonOf(v))
 		}
 	}

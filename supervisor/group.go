@@ -133,7 +133,7 @@ func (s *Supervisor) allUp(g *grouping) bool {
 	for _, k := range g.members {
 		if a := s.actor(k); a != nil {
 			v := a.view.Load()
-			if _, pending := s.pending[k]; pending || (!v.Started() && comingUp(v)) {
+			if _, pending := s.pending[k]; pending || (!v.Started() && s.comingUp(v)) {
 				return false
 			}
 		}
@@ -155,7 +155,7 @@ func (s *Supervisor) groupGate(g *grouping, k Key) string {
 			continue
 		}
 		v := a.view.Load()
-		if _, pending := s.pending[m]; pending || (!v.Started() && comingUp(v)) {
+		if _, pending := s.pending[m]; pending || (!v.Started() && s.comingUp(v)) {
 			return fmt.Sprintf("its group restarts in order: waiting for %s (it is %s)", m.Name, v.Machine.Status)
 		}
 	}

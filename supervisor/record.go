@@ -69,10 +69,13 @@ func (a *actor) publish() {
 	v := &View{
 		Key: a.key, Spec: a.spec, Machine: a.machine,
 		Health: a.health, HealthDetail: a.detail, LastExitAt: a.exitAt, Fault: a.fault,
-		handle: a.handle, changed: make(chan struct{}),
+		handle: a.handle, heard: a.heard, changed: make(chan struct{}),
 	}
 	if c := v.Commander(); c != nil {
 		v.Version = c.ProtocolVersion()
+	}
+	if v.sameAs(old) {
+		return
 	}
 	a.view.Store(v)
 	close(old.changed)

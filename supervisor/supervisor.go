@@ -47,10 +47,12 @@ type Supervisor struct {
 	order   []Key                  // start order of the plan
 	gates   map[Key]string         // what each actor was last told
 	pending map[Key]pendingStop    // stops that wait for dependents to go first
+	wanted  map[Key]start          // starts that the views do not show yet
 	leaving map[Key]bool           // out of the plan, going down
 	specs   map[Key]*profiles.Spec // as the plan has them
 	groups  map[string]*grouping   // by application/group
 	nodes   map[Key]*node          // the dependency graph
+	serial  uint64                 // of the last event sent
 	wg      sync.WaitGroup
 }
 
@@ -58,6 +60,13 @@ type Supervisor struct {
 type pendingStop struct {
 	event  lifecycle.Event
 	waited map[Key]bool // dependents it has waited for
+	sent   uint64       // its serial; 0 while it is held back
+}
+
+// start is an intent to start on its way to its actor.
+type start struct {
+	event lifecycle.Event
+	sent  uint64 // its serial; 0 while it is held back
 }
 
 // Messages to the owner.
@@ -89,7 +98,8 @@ func New(o Options) *Supervisor {
 	s := &Supervisor{
 		opts: o, mail: newMailbox[any](), done: make(chan struct{}),
 		gates: map[Key]string{}, pending: map[Key]pendingStop{}, leaving: map[Key]bool{},
-		specs: map[Key]*profiles.Spec{}, groups: map[string]*grouping{}, nodes: map[Key]*node{},
+		wanted: map[Key]start{},
+		specs:  map[Key]*profiles.Spec{}, groups: map[string]*grouping{}, nodes: map[Key]*node{},
 	}
 	s.actors.Store(&map[Key]*actor{})
 	return s

@@ -1,6 +1,8 @@
 package supervisor
 
 import (
+	"errors"
+	"reflect"
 	"time"
 
 	"github.com/seed-04209a44/peerd/lifecycle"
@@ -44,7 +46,15 @@ type View struct {
 	Fault error
 
 	handle  Handle
+	heard   uint64        // serial of the last event heard from the owner
 	changed chan struct{} // closed when a newer view exists
+}
+
+// sameAs reports whether v tells nothing that o does not.
+func (v *View) sameAs(o *View) bool {
+	return v.Spec == o.Spec && v.Health == o.Health && v.HealthDetail == o.HealthDetail &&
+		v.Version == o.Version && errors.Is(v.Fault, o.Fault) && v.handle == o.handle && v.heard == o.heard &&
+		reflect.DeepEqual(v.Machine, o.Machine)
 }
 
 // AtRest reports whether nothing of the instance lives.

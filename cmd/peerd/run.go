@@ -1,0 +1,131 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+	"github.com/hashicorp/go-hclog"
+	"github.com/urfave/cli/v2"
+
+	"github.com/seed-04209a44/peerd/internal/version"
+	"github.com/seed-04209a44/peerd/peer"
+)
+
+func runCommand(usage cli.OnUsageErrorFunc) *cli.Command {
+	return &cli.Command{
+		Name: "run", Usage: "run a profile in the foreground until SIGTERM",
+		ArgsUsage: "[PROFILE]", OnUsageError: usage,
+		Description: "SIGTERM and SIGINT stop everything in order, a second one hastens; SIGHUP loads the profile again.\n" +
+			"Example: peerd run profiles/quickstart.yaml",
+		Flags: []cli.Flag{
+			&cli.StringFlag{Name: "log-format", Value: "text", Usage: "`FORMAT` of the log on stderr: text or json"},
+			&cli.StringFlag{Name: "log-level", Usage: "`LEVEL` of the log: trace, debug, info, warn or error; default: the profile's peer.logLevel"},
+		},
+		Action: runPeer,
+	}
+}
+
+// defaultProfile is run when none is named.
+const defaultProfile = "/etc/peerd/profiles"
+
+func runPeer(c *cli.Context) error {
+	profile := defaultProfile
+	switch c.NArg() {
+	case 0:
+	case 1:
+		profile = c.Args().First()
+	default:
+		return &usageError{errors.New("run takes one profile, a file or a folder; see peerd run --help")}
+	}
+	log, err := newLogger(c.App.ErrWriter, c.String("log-format"), c.String("log-level"))
+	if err != nil {
+		return err
+	}
+	ctx, stop := context.WithCancel(c.Context)
+	defer stop()
+	p, err := peer.New(peer.Options{
+		Profile: profile, Version: version.String(), Logger: log,
+		LevelFromProfile: !c.IsSet("log-level"),
+		Ready: func() {
+			log.Info("ready", "profile", profile, "pid", os.Getpid())
+			_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
+		},
+	})
+	if err != nil {
+		return err
+	}
+	done := make(chan struct{})
+	defer close(done)
+	go handleSignals(ctx, done, log, p, stop)
+	go feedWatchdog(ctx)
+	return p.Run(ctx)
+}
+
+func newLogger(w io.Writer, format, level string) (hclog.Logger, error) {
+	l := hclog.Info
+	if level != "" {
+		if l = hclog.LevelFromString(level); l == hclog.NoLevel {
+			return nil, &usageError{fmt.Errorf("no log level %q; there is trace, debug, info, warn and error", level)}
+		}
+	}
+	if format != "text" && format != "json" {
+		return nil, &usageError{fmt.Errorf("no log format %q; there is text and json", format)}
+	}
+	return hclog.New(&hclog.LoggerOptions{Name: "peerd", Level: l, Output: w, JSONFormat: format == "json"}), nil
+}
+
+// handleSignals stops on the first SIGTERM or SIGINT, hastens on the next, and
+// reloads on SIGHUP while nothing stops yet.
+func handleSignals(ctx context.Context, done <-chan struct{}, log hclog.Logger, p *peer.Peer, stop func()) {
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	for {
+		var sig os.Signal
+		select {
+		case sig = <-signals:
+		case <-done:
+			return
+		}
+		switch {
+		case sig == syscall.SIGHUP && ctx.Err() == nil:
+			if _, err := p.Reload(ctx, false, "SIGHUP"); err != nil {
+				log.Error("the profile was not applied; what runs is untouched", "error", err)
+			}
+		case sig == syscall.SIGHUP:
+			log.Info("stopping already; SIGHUP ignored")
+		case ctx.Err() == nil:
+			log.Info("stopping in order", "signal", sig.String())
+			_, _ = daemon.SdNotify(false, daemon.SdNotifyStopping)
+			stop()
+		default:
+			log.Warn("stopping at once", "signal", sig.String())
+			p.Hasten()
+		}
+	}
+}
+
+// feedWatchdog keeps a service manager's watchdog quiet while ctx lasts.
+func feedWatchdog(ctx context.Context) {
+	interval, err := daemon.SdWatchdogEnabled(false)
+	if err != nil || interval <= 0 {
+		return
+	}
+	tick := time.NewTicker(interval / 2)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
+		}
+	}
+}

@@ -1,0 +1,232 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/seed-04209a44/peerd/control"
+	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/supervisor"
+)
+
+// action is what differs between start, stop, restart and kill.
+type action struct {
+	event   lifecycle.EventKind
+	desired string // what the journal remembers of the operator's wish
+	done    string // outcome of success
+	// already reports that there is nothing to do.
+	already func(*supervisor.View) bool
+	// judge reports how v stands to the wish, given the view before it.
+	judge func(before, v *supervisor.View) verdict
+	// within is how long it may take by the instance's own rules.
+	within func(*supervisor.View) time.Duration
+}
+
+type verdict uint8
+
+const (
+	undecided verdict = iota
+	succeeded
+	failed
+)
+
+func (p *Peer) start(ctx context.Context, r control.ActRequest, tell progress) ([]control.Outcome, error) {
+	return p.act(ctx, r, tell, action{
+		event: lifecycle.EvStart, desired: "up", done: "started",
+		already: func(v *supervisor.View) bool { return v.Machine.Status == lifecycle.Running },
+		judge:   judgeStart, within: startTime,
+	})
+}
+
+func (p *Peer) stop(ctx context.Context, r control.ActRequest, tell progress) ([]control.Outcome, error) {
+	return p.act(ctx, r, tell, action{
+		event: lifecycle.EvStop, desired: "down", done: "stopped",
+		already: isDown, judge: judgeDown, within: stopTime,
+	})
+}
+
+func (p *Peer) kill(ctx context.Context, r control.ActRequest, tell progress) ([]control.Outcome, error) {
+	return p.act(ctx, r, tell, action{
+		event: lifecycle.EvKill, desired: "down", done: "stopped",
+		already: isDown, judge: judgeDown, within: stopTime,
+	})
+}
+
+func (p *Peer) restart(ctx context.Context, r control.ActRequest, tell progress) ([]control.Outcome, error) {
+	restart := action{
+		event: lifecycle.EvRestart, desired: "up", done: "started",
+		already: func(*supervisor.View) bool { return false },
+		judge:   judgeRestart,
+		within:  func(v *supervisor.View) time.Duration { return stopTime(v) + startTime(v) },
+	}
+	if r.Rolling {
+		return p.roll(ctx, r, tell, restart)
+	}
+	return p.act(ctx, r, tell, restart)
+}
+
+// roll acts on one instance after the other and stops at the first that fails.
+func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a action) ([]control.Outcome, error) {
+	views, err := p.pick(r.Selection)
+	if err != nil {
+		return nil, err
+	}
+	var all []control.Outcome
+	for _, v := range views {
+		out, err := p.actOn(ctx, []*supervisor.View{v}, r, tell, a)
+		all = append(all, out...)
+		if err != nil || out[0].Outcome != a.done {
+			return all, err
+		}
+	}
+	return all, nil
+}
+
+func (p *Peer) act(ctx context.Context, r control.ActRequest, tell progress, a action) ([]control.Outcome, error) {
+	views, err := p.pick(r.Selection)
+	if err != nil {
+		return nil, err
+	}
+	return p.actOn(ctx, views, r, tell, a)
+}
+
+// actOn remembers the wish, hands the intent over and waits for each outcome.
+func (p *Peer) actOn(ctx context.Context, views []*supervisor.View, r control.ActRequest, tell progress, a action) ([]control.Outcome, error) {
+	keys := make([]supervisor.Key, len(views))
+	for i, v := range views {
+		keys[i] = v.Key
+	}
+	if err := p.wish(views, a.desired); err != nil {
+		return nil, err
+	}
+	by := control.CallerFrom(ctx).By
+	if err := p.sup.Act(ctx, a.event, lifecycle.CauseCommand, by, keys...); err != nil {
+		return nil, err
+	}
+	outcomes := make([]control.Outcome, len(views))
+	var wg sync.WaitGroup
+	for i, v := range views {
+		if r.NoWait {
+			outcomes[i] = outcome(v, "accepted", "")
+			continue
+		}
+		wg.Go(func() { outcomes[i] = p.await(ctx, v, r, serialised(tell), a) })
+	}
+	wg.Wait()
+	return outcomes, nil
+}
+
+// serialised makes tell safe for several waiters.
+func serialised(tell progress) progress {
+	var mu sync.Mutex
+	return func(v any) error {
+		mu.Lock()
+		defer mu.Unlock()
+		return tell(v)
+	}
+}
+
+// await follows one instance to the outcome, telling each step.
+func (p *Peer) await(ctx context.Context, before *supervisor.View, r control.ActRequest, tell progress, a action) control.Outcome {
+	if a.already(before) {
+		return outcome(before, "already", "")
+	}
+	limit := a.within(before)
+	if r.TimeoutMs > 0 {
+		limit = time.Duration(r.TimeoutMs) * time.Millisecond
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	var last control.Step
+	result := undecided
+	v, err := p.sup.Wait(ctx, before.Key, func(v *supervisor.View) bool {
+		step := control.Step{Name: v.Name, Status: v.Machine.Status.String(), State: v.Machine.State.String(), Detail: v.Machine.Reason}
+		if step != last {
+			last = step
+			if tell(step) != nil {
+				cancel() // nobody listens: the wait ends, the work goes on
+			}
+		}
+		result = a.judge(before, v)
+		return result != undecided
+	})
+	switch {
+	case errors.Is(err, supervisor.ErrGone):
+		return outcome(before, a.done, "left the plan")
+	case err != nil:
+		return outcome(v, "timeout", "not "+a.done+" within "+limit.String()+reason(v))
+	case v.Fault != nil:
+		return outcome(v, "failed", "the journal cannot remember it: "+v.Fault.Error())
+	case result == failed:
+		return outcome(v, "failed", describe(v))
+	}
+	return outcome(v, a.done, "")
+}
+
+func outcome(v *supervisor.View, what, detail string) control.Outcome {
+	return control.Outcome{Name: v.Name, Application: v.Application, Outcome: what, Status: v.Machine.Status.String(), Detail: detail}
+}
+
+func reason(v *supervisor.View) string {
+	if v.Machine.Reason == "" {
+		return ""
+	}
+	return ": " + v.Machine.Reason
+}
+
+// describe says why an instance is not where it was wanted.
+func describe(v *supervisor.View) string {
+	if v.Machine.Reason != "" {
+		return v.Machine.Reason
+	}
+	if e := v.Machine.LastExit; e != nil {
+		return "it ended with " + exitText(*e)
+	}
+	return ""
+}
+
+func isDown(v *supervisor.View) bool {
+	return v.AtRest() && v.Machine.Desired == lifecycle.Down
+}
+
+func judgeDown(_, v *supervisor.View) verdict {
+	if isDown(v) {
+		return succeeded
+	}
+	return undecided
+}
+
+// judgeStart looks at the generation that the start led to: the present one
+// when it was on its way already, else a later one.
+func judgeStart(before, v *supervisor.View) verdict {
+	if before.Machine.Status != lifecycle.Starting && v.Machine.Generation <= before.Machine.Generation {
+		return undecided
+	}
+	return judgeUp(v)
+}
+
+func judgeRestart(before, v *supervisor.View) verdict {
+	if v.Machine.Generation <= before.Machine.Generation {
+		return undecided
+	}
+	return judgeUp(v)
+}
+
+func judgeUp(v *supervisor.View) verdict {
+	switch v.Machine.Status {
+	case lifecycle.Running, lifecycle.Completed:
+		return succeeded
+	case lifecycle.Failed, lifecycle.Backoff, lifecycle.Stopped:
+		return failed
+	}
+	return undecided
+}
+
+// grace is what an outcome may take beyond the instance's own limits: the
+// waiting for dependencies on start, the sweep after a kill on stop.
+const grace = 30 * time.Second
+
+func startTime(v *supervisor.View) time.Duration { return v.Spec.LaunchTimeout + grace }
+func stopTime(v *supervisor.View) time.Duration  { return v.Spec.StopWait + grace }

@@ -1,0 +1,56 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/probe"
+	"github.com/seed-04209a44/peerd/profiles"
+)
+
+// begin brings a spawned component up: the handshake of a CCP component, the
+// readiness of a plain process. ctx ends with the process.
+func (g *generation) begin(ctx context.Context, ready *readiness, dir string) {
+	if g.spec.CCP {
+		if err := g.connect(ctx, dir); err != nil && !errors.Is(err, context.Canceled) {
+			g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvRefused, Detail: err.Error()})
+		}
+		return
+	}
+	if err := ready.wait(ctx); err == nil {
+		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvReady})
+		g.yieldSlot()
+	}
+}
+
+// readyInterval is how often a readiness check is tried.
+const (
+	readyInterval = 250 * time.Millisecond
+	readyTimeout  = 2 * time.Second
+)
+
+// untilPasses tries a check until it passes or ctx ends.
+func untilPasses(ctx context.Context, c probe.Spec) error {
+	for {
+		attempt, cancel := context.WithTimeout(ctx, readyTimeout)
+		r := probe.Check(attempt, c)
+		cancel()
+		if r.OK {
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return fmt.Errorf("%w: %s", ctx.Err(), r.Detail)
+		case <-time.After(readyInterval):
+		}
+	}
+}
+
+// probeOf is the probe that a profile's check asks for; ok is false without one.
+func probeOf(c profiles.Check, dir string, env []string) (p probe.Spec, ok bool) {
+	p = probe.Spec{Exec: c.Exec, HTTP: c.HTTP, TCP: c.TCP, GRPC: c.GRPC, Dir: dir, Env: env}
+	return p, len(c.Exec) > 0 || c.HTTP != "" || c.TCP != "" || c.GRPC != ""
+}

@@ -1,0 +1,107 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+	"sync"
+
+	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/probe"
+	"github.com/seed-04209a44/peerd/profiles"
+	"github.com/seed-04209a44/peerd/supervisor"
+)
+
+// monitor runs the health check of a generation, one at a time.
+type monitor struct {
+	mu     sync.Mutex // guards all following fields
+	cancel context.CancelFunc
+	done   chan struct{}
+}
+
+// start replaces a check that runs.
+func (m *monitor) start(parent context.Context, run func(context.Context)) {
+	m.stop()
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	ctx, cancel := context.WithCancel(parent)
+	done := make(chan struct{})
+	m.cancel, m.done = cancel, done
+	go func() {
+		defer close(done)
+		run(ctx)
+	}()
+}
+
+// stop ends the check and waits for it.
+func (m *monitor) stop() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.cancel != nil {
+		m.cancel()
+		<-m.done
+		m.cancel = nil
+	}
+}
+
+// StartHealth implements supervisor.Monitor.
+func (g *generation) StartHealth(spec *profiles.Spec) {
+	h := spec.Health
+	if h == nil {
+		return
+	}
+	check, ok := probeOf(h.Check, spec.WorkingDirectory, g.environment())
+	if !ok {
+		check = probe.Spec{Func: g.askHealth}
+	}
+	schedule := probe.Schedule{Interval: h.Interval, Timeout: h.Timeout, Failures: h.Failures, StartPeriod: h.StartPeriod}
+	g.health.start(g.ctx, func(ctx context.Context) {
+		probe.Run(ctx, check, schedule, func(v probe.Health, r probe.Result) { g.sink.Health(verdictOf[v], r.Detail) })
+	})
+}
+
+// StopHealth implements supervisor.Monitor. It does not wait: a check under way
+// may need its time to end.
+func (g *generation) StopHealth() { g.work.Go(g.health.stop) }
+
+var verdictOf = map[probe.Health]supervisor.Health{
+	probe.Unknown: supervisor.HealthUnknown, probe.Healthy: supervisor.HealthGood, probe.Unhealthy: supervisor.HealthBad,
+}
+
+// askHealth is the check of a component's own word.
+func (g *generation) askHealth(ctx context.Context) (ok bool, detail string) {
+	l := g.currentLink()
+	if l == nil {
+		return false, "the component has no channel"
+	}
+	h, err := l.client.HealthCheck(ctx)
+	if err != nil {
+		return false, err.Error()
+	}
+	return h.Healthy, h.Detail
+}
+
+// outgrown asks for a restart because the tree uses more than it may.
+func (g *generation) outgrown(used, limit int64) {
+	g.sink.Emit(lifecycle.Event{
+		Kind: lifecycle.EvUnhealthy, Detail: fmt.Sprintf("its memory of %d bytes is over maxMemoryRestart %d", used, limit),
+	})
+}
+
+// Update implements supervisor.Updater: log levels go to the component, health
+// checks start over by the new rules.
+func (g *generation) Update(spec *profiles.Spec) {
+	if spec.Health == nil {
+		g.StopHealth()
+	} else {
+		g.StartHealth(spec)
+	}
+	l := g.currentLink()
+	if l == nil || len(spec.Loggers) == 0 {
+		return
+	}
+	g.work.Go(func() {
+		if _, err := l.client.SetLogLevel(g.ctx, spec.Loggers); err != nil {
+			g.log.Warn("cannot change the log levels", "error", err)
+		}
+	})
+}

@@ -1,0 +1,321 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+
+	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/process"
+	"github.com/seed-04209a44/peerd/profiles"
+	"github.com/seed-04209a44/peerd/supervisor"
+)
+
+// launcher starts generations: it is the supervisor's way to processes,
+// captured output, probes and the component's channel.
+type launcher struct {
+	door   *process.Door
+	log    hclog.Logger
+	run    string        // folder of the private folders, one for each generation
+	logs   string        // folder of captured output
+	slots  chan struct{} // starts at one time
+	levels *levelStore
+}
+
+// Launch implements supervisor.Launcher.
+func (l *launcher) Launch(ctx context.Context, spec *profiles.Spec, gen uint64, sink supervisor.Sink) supervisor.Handle {
+	ctx, cancel := context.WithCancel(ctx)
+	g := &generation{
+		l: l, spec: spec, number: gen, sink: sink,
+		log: l.log.With("component", spec.Name, "application", spec.Application.GUID, "generation", gen),
+		ctx: ctx, cancel: cancel,
+	}
+	g.work.Go(g.live)
+	return g
+}
+
+// generation is one launched life of an instance; it implements
+// supervisor.Handle and the optional powers beside it.
+type generation struct {
+	l      *launcher
+	spec   *profiles.Spec
+	number uint64
+	sink   supervisor.Sink
+	log    hclog.Logger
+	ctx    context.Context // ends when nobody wants this generation any more
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	health monitor
+
+	mu       sync.Mutex // guards all following fields
+	proc     *process.Process
+	output   *output
+	link     *link
+	unwanted error // why it must not be spawned any more
+	slot     bool  // a place among the starting ones is held
+}
+
+// currentLink is the channel to the component, nil before it is open.
+func (g *generation) currentLink() *link {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.link
+}
+
+// errUnwanted ends a launch that was called off before it spawned.
+var errUnwanted = errors.New("stopped before it was spawned")
+
+// live is the generation from spawn to the end of its tree.
+func (g *generation) live() {
+	dir, err := g.prepare()
+	if err != nil {
+		g.fail(err)
+		return
+	}
+	defer g.tidy(dir)
+	ready, err := newReadiness(g, dir)
+	if err != nil {
+		g.fail(err)
+		return
+	}
+	defer ready.close()
+	proc, err := g.spawn(ready, dir)
+	if err != nil {
+		g.fail(err)
+		return
+	}
+	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvSpawned, Pid: proc.Identity().Pid})
+	begin, stop := context.WithCancel(g.ctx)
+	var starting sync.WaitGroup
+	starting.Go(func() { ready.listen(begin) })
+	starting.Go(func() { g.begin(begin, ready, dir) })
+	g.end(proc, func() { stop(); starting.Wait() })
+}
+
+// fail reports that nothing was spawned.
+func (g *generation) fail(err error) {
+	g.yieldSlot()
+	var permanent *permanentError
+	g.sink.Emit(lifecycle.Event{
+		Kind: lifecycle.EvSpawnFailed, Detail: err.Error(), Permanent: errors.As(err, &permanent),
+	})
+}
+
+// giveTo makes a user the owner of a folder.
+func giveTo(dir, name string) error {
+	u, err := user.Lookup(name)
+	if err != nil {
+		if u, err = user.LookupId(name); err != nil {
+			return err
+		}
+	}
+	uid, err := strconv.Atoi(u.Uid)
+	if err != nil {
+		return err
+	}
+	return os.Chown(dir, uid, -1)
+}
+
+// permanentError is a reason not to try again.
+type permanentError struct{ error }
+
+// prepare waits for a place among the starting ones and makes the private
+// folder.
+func (g *generation) prepare() (string, error) {
+	select {
+	case g.l.slots <- struct{}{}:
+	case <-g.ctx.Done():
+		return "", errUnwanted
+	}
+	g.mu.Lock()
+	g.slot = true
+	g.mu.Unlock()
+	dir, err := os.MkdirTemp(g.l.run, "c")
+	if err != nil {
+		return "", fmt.Errorf("cannot make the private folder: %w", err)
+	}
+	if u := g.spec.User; u != "" {
+		if err := giveTo(dir, u); err != nil {
+			_ = os.RemoveAll(dir)
+			return "", fmt.Errorf("cannot give the private folder to user %q: %w", u, err)
+		}
+	}
+	return dir, nil
+}
+
+// yieldSlot lets the next instance start.
+func (g *generation) yieldSlot() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.slot {
+		g.slot = false
+		<-g.l.slots
+	}
+}
+
+// spawn starts the process with its output captured.
+func (g *generation) spawn(ready *readiness, dir string) (*process.Process, error) {
+	if err := descriptorGate(g.spec); err != nil {
+		return nil, &permanentError{err}
+	}
+	ps, err := g.processSpec(ready, dir)
+	if err != nil {
+		return nil, err
+	}
+	if cannot := g.l.door.Unsupported(ps); len(cannot) > 0 {
+		return nil, &permanentError{fmt.Errorf("this host cannot enforce what the profile asks: %s", join(cannot))}
+	}
+	out, err := openOutput(filepath.Join(g.l.logs, g.spec.Application.GUID, g.spec.Name), dir, g.spec, ready.listener())
+	if err != nil {
+		return nil, fmt.Errorf("cannot capture the output: %w", err)
+	}
+	ps.Stdout, ps.Stderr = out.childOut, out.childErr
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.unwanted != nil {
+		out.close()
+		return nil, g.unwanted
+	}
+	proc, err := g.l.door.Start(ps)
+	out.started()
+	ready.spawned()
+	if err != nil {
+		out.close()
+		return nil, err
+	}
+	g.proc, g.output = proc, out
+	return proc, nil
+}
+
+// end waits for the leader, then for its tree, and tells both. stopStart ends
+// what still tries to bring the component up.
+func (g *generation) end(proc *process.Process, stopStart func()) {
+	defer proc.Release()
+	<-proc.Exited()
+	g.health.stop()
+	stopStart()
+	g.yieldSlot()
+	g.closeLink()
+	x := proc.Exit()
+	exit := lifecycle.Exit{Code: x.Code, Signal: x.Signal, Reason: x.Reason}
+	left := proc.Members()
+	if len(left) > 0 {
+		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvExited, Exit: exit})
+		<-proc.Empty()
+	}
+	g.output.close()
+	if len(left) > 0 {
+		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvGone})
+		return
+	}
+	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvExited, Exit: exit, TreeEmpty: true})
+}
+
+func (g *generation) tidy(dir string) {
+	if err := os.RemoveAll(dir); err != nil {
+		g.log.Warn("cannot remove the private folder", "folder", dir, "error", err)
+	}
+}
+
+// Signal implements supervisor.Handle. Before the spawn it calls it off.
+func (g *generation) Signal(sig syscall.Signal) {
+	if proc := g.process(true); proc != nil {
+		if err := proc.Signal(sig); err != nil {
+			g.log.Warn("cannot signal", "signal", sig.String(), "error", err)
+		}
+	}
+}
+
+// killPatience is how long force may take before what is left is reported.
+const killPatience = 5 * time.Second
+
+// Kill implements supervisor.Handle.
+func (g *generation) Kill() {
+	proc := g.process(true)
+	if proc == nil {
+		return
+	}
+	g.work.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), killPatience)
+		defer cancel()
+		if left := proc.Kill(ctx); len(left) > 0 {
+			g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvUnkillable, Detail: describeMembers(left)})
+		}
+	})
+}
+
+// process returns the spawned process; with callOff, a spawn that has not
+// happened yet will not.
+func (g *generation) process(callOff bool) *process.Process {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.proc == nil && callOff {
+		g.unwanted = errUnwanted
+		g.cancel()
+	}
+	return g.proc
+}
+
+// Release implements supervisor.Handle.
+func (g *generation) Release() {
+	g.cancel()
+	g.health.stop()
+}
+
+// Identity implements supervisor.Identifier.
+func (g *generation) Identity() []byte {
+	if proc := g.process(false); proc != nil {
+		return rawJSON(proc.Identity())
+	}
+	return nil
+}
+
+func (g *generation) dropped() int64 {
+	g.mu.Lock()
+	out := g.output
+	g.mu.Unlock()
+	if out == nil {
+		return 0
+	}
+	return out.dropped()
+}
+
+func (g *generation) members() []process.Member {
+	if proc := g.process(false); proc != nil {
+		return proc.Members()
+	}
+	return nil
+}
+
+func (g *generation) sample() (process.Usage, error) {
+	proc := g.process(false)
+	if proc == nil {
+		return process.Usage{}, errors.New("not spawned yet")
+	}
+	return proc.Usage()
+}
+
+// generationOf is the launched generation behind a view, nil at rest.
+func generationOf(v *supervisor.View) *generation {
+	g, _ := v.Handle().(*generation)
+	return g
+}
+
+func (g *generation) clearOutput() error {
+	g.mu.Lock()
+	out := g.output
+	g.mu.Unlock()
+	if out == nil {
+		return nil
+	}
+	return out.clear()
+}

@@ -1,0 +1,225 @@
+package peer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/seed-04209a44/peerd/ccp"
+	"github.com/seed-04209a44/peerd/exchange"
+	"github.com/seed-04209a44/peerd/handshake"
+	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/process"
+	"github.com/seed-04209a44/peerd/supervisor"
+)
+
+// link is the open CCP channel to a component.
+type link struct {
+	endpoint *exchange.Endpoint
+	client   *ccp.Client
+	run      sync.WaitGroup
+
+	mu      sync.Mutex // guards the following field
+	version string     // negotiated; "" before the handshake
+}
+
+// connect brings the channel up and shakes hands. After it the component
+// reports its states by itself.
+func (g *generation) connect(ctx context.Context, dir string) error {
+	host := handshake.Host{Dir: dir, Timeout: g.spec.LaunchTimeout}
+	ch, err := host.Connect(ctx, connecting{g})
+	if err != nil {
+		return err
+	}
+	l := &link{endpoint: exchange.NewEndpoint(ch, exchange.Options{
+		Handlers: g.componentHandlers(), Observe: g.observe,
+	})}
+	l.client = ccp.NewClient(l.endpoint)
+	l.run.Go(func() {
+		if err := l.endpoint.Run(g.ctx); err != nil && g.ctx.Err() == nil {
+			g.log.Warn("channel to the component ended", "error", err)
+		}
+	})
+	g.mu.Lock()
+	g.link = l
+	g.mu.Unlock()
+	return g.shakeHands(ctx, l)
+}
+
+// shakeHands is the third version gate.
+func (g *generation) shakeHands(ctx context.Context, l *link) error {
+	own := handshake.Supported()
+	ack, err := l.client.Handshake(ctx, ccp.Handshake{
+		MinVersionSupported: own.Min.String(), MaxVersionSupported: own.Max.String(), Features: []string{},
+	})
+	if err != nil {
+		return fmt.Errorf("HANDSHAKE was not answered: %w", err)
+	}
+	theirs, err := handshake.Parse(ack.MinVersionSupported, ack.MaxVersionSupported)
+	if err != nil {
+		return fmt.Errorf("HANDSHAKE was answered with a bad range: %w", err)
+	}
+	v, err := handshake.Agree(handshake.GateProtocol, own, theirs)
+	if err != nil {
+		return err
+	}
+	if !ack.CCPSupported {
+		return fmt.Errorf("the component refuses the protocol: %s", ack.Comment)
+	}
+	l.mu.Lock()
+	l.version = v.String()
+	l.mu.Unlock()
+	return nil
+}
+
+// closeLink ends the channel of a component that is gone, and waits for it.
+func (g *generation) closeLink() {
+	l := g.currentLink()
+	if l != nil {
+		_ = l.endpoint.Close()
+		l.run.Wait()
+	}
+}
+
+// componentHandlers answer what a component asks of its peer.
+func (g *generation) componentHandlers() *exchange.Mux {
+	m := &exchange.Mux{}
+	m.HandleOrdered(ccp.TypeStatus, ccp.Handle(g.statusReport))
+	m.Handle(ccp.TypeDataRequest, ccp.HandleData(g.configuration))
+	return m
+}
+
+// statusReport hands the component's word to the machine, whose verdict is the
+// reply.
+func (g *generation) statusReport(ctx context.Context, s ccp.StatusEvent) (ccp.Empty, error) {
+	state, err := lifecycle.ParseState(s.State)
+	if err != nil {
+		return ccp.Empty{}, err
+	}
+	if s.StatusType != ccp.Information {
+		g.log.Warn("component reports trouble", "type", string(s.StatusType), "state", s.State, "message", s.ErrorMessage)
+	}
+	detail := s.ErrorMessage
+	if s.StatusType == ccp.Information {
+		detail = ""
+	}
+	if s.Progress != nil {
+		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvProgress, Extend: g.spec.LaunchTimeout})
+	}
+	err = g.sink.Report(ctx, lifecycle.Event{Kind: lifecycle.EvReport, State: state, Detail: detail})
+	if err == nil && state == lifecycle.Execution {
+		g.yieldSlot()
+	}
+	return ccp.Empty{}, err
+}
+
+func (g *generation) observe(e exchange.Event) {
+	g.log.Debug("channel", "event", e.Kind, "type", e.Type, "id", e.ID, "detail", e.Detail)
+}
+
+// askPatience is how long a component may take to acknowledge
+// INITIATE_SHUTDOWN before the ask counts as failed.
+const askPatience = 2 * time.Second
+
+// Ask implements supervisor.Handle.
+func (g *generation) Ask(budget time.Duration, reason string) {
+	l := g.currentLink()
+	if l == nil {
+		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvAskFailed, Detail: "the component has no channel yet"})
+		return
+	}
+	g.work.Go(func() {
+		ctx, cancel := context.WithTimeout(g.ctx, min(askPatience, budget))
+		defer cancel()
+		err := l.client.InitiateShutdown(ctx, ccp.Shutdown{StopWaitTimeMs: budget.Milliseconds(), Reason: reason})
+		if err == nil || g.ctx.Err() != nil {
+			return
+		}
+		g.log.Warn("INITIATE_SHUTDOWN failed", "error", err)
+		if errors.Is(err, exchange.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
+			return // unanswered: the ladder's own time decides
+		}
+		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvAskFailed, Detail: err.Error()})
+	})
+}
+
+// Call implements supervisor.Commander.
+func (g *generation) Call(ctx context.Context, cmd exchange.Command, each func(exchange.Reply) error) (exchange.Reply, error) {
+	l := g.currentLink()
+	if l == nil {
+		return exchange.Reply{}, fmt.Errorf("%w yet", supervisor.ErrNoChannel)
+	}
+	if each == nil {
+		return l.endpoint.Call(ctx, cmd)
+	}
+	return l.endpoint.Stream(ctx, cmd, each)
+}
+
+// ProtocolVersion implements supervisor.Commander.
+func (g *generation) ProtocolVersion() string {
+	l := g.currentLink()
+	if l == nil {
+		return ""
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.version
+}
+
+// connecting is what the handshake needs of the process.
+type connecting struct{ g *generation }
+
+func (c connecting) Pid() int                { return c.g.process(false).Identity().Pid }
+func (c connecting) Exited() <-chan struct{} { return c.g.process(false).Exited() }
+func (c connecting) Kill()                   {} // the machine decides about force
+
+func (c connecting) Belongs(pid int) bool { return belongs(c.g.process(false), pid) }
+
+// belongs reports whether pid is part of a process's tree.
+func belongs(p *process.Process, pid int) bool {
+	return p != nil && slices.ContainsFunc(p.Members(), func(m process.Member) bool { return m.Pid == pid })
+}
+
+func (c connecting) FirstLine(ctx context.Context) (string, error) {
+	select {
+	case line, ok := <-c.g.output.first:
+		if !ok {
+			return "", errors.New("its stdout ended without a line")
+		}
+		return line, nil
+	case <-ctx.Done():
+		return "", context.Cause(ctx)
+	}
+}
+
+// configuration answers a component's DATA_REQUEST.
+func (g *generation) configuration(ctx context.Context, r ccp.DataRequest) (ccp.Data, error) {
+	source := func(f func() (any, error)) ccp.Source {
+		return func(context.Context, ccp.DataRequest) (any, error) { return f() }
+	}
+	return ccp.Collect(ctx, time.Now(), r, map[ccp.Identifier]ccp.Source{
+		ccp.ComponentConfiguration: source(g.componentConfiguration),
+		ccp.NamedConfiguration:     source(func() (any, error) { return map[string]json.RawMessage{}, nil }),
+		ccp.PortConfiguration:      source(func() (any, error) { return portsOf(g.spec), nil }),
+		ccp.ManageableProperties:   source(func() (any, error) { return propertiesOf(g.spec), nil }),
+	}), nil
+}
+
+func (g *generation) componentConfiguration() (any, error) {
+	secrets, err := readSecrets(g.spec)
+	if err != nil {
+		return nil, err
+	}
+	values := g.spec.Config
+	if values == nil {
+		values = map[string]any{}
+	}
+	return ccp.Configuration{
+		Address: g.spec.Address, Values: values, Arguments: g.spec.Arguments,
+		Secrets: secrets, Loggers: g.l.levels.with(supervisor.KeyOf(g.spec), g.spec.Loggers),
+	}, nil
+}

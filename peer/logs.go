@@ -1,0 +1,65 @@
+package peer
+
+import (
+	"context"
+	"path/filepath"
+
+	"github.com/seed-04209a44/peerd/control"
+	"github.com/seed-04209a44/peerd/logs"
+	"github.com/seed-04209a44/peerd/supervisor"
+)
+
+// logs sends captured lines of the selected instances, merged by time.
+func (p *Peer) logs(ctx context.Context, r control.LogsRequest, tell progress) (unused, error) {
+	views, err := p.pick(r.Selection)
+	if err != nil {
+		return unused{}, err
+	}
+	q := logs.Query{Stream: logs.Stream(r.Stream), Tail: -1, Follow: r.Follow}
+	if r.Stream != "" && q.Stream != logs.Out && q.Stream != logs.Err {
+		return unused{}, control.Errorf(control.CodeUsage, "no stream %q; there is out and err", r.Stream)
+	}
+	if r.Tail != nil {
+		q.Tail = *r.Tail
+	}
+	if r.Since != nil {
+		q.Since = *r.Since
+	}
+	sources := make([]logs.Source, len(views))
+	for i, v := range views {
+		sources[i] = logs.Source{Name: v.Name, Dir: p.logFolder(v.Key)}
+	}
+	for line, err := range logs.Read(ctx, sources, q) {
+		if err != nil {
+			return unused{}, err
+		}
+		if err := tell(line); err != nil {
+			return unused{}, err
+		}
+	}
+	return unused{}, nil
+}
+
+func (p *Peer) logFolder(k supervisor.Key) string {
+	return filepath.Join(p.logDir, k.Application, k.Name)
+}
+
+// clearCaptured empties an instance's captured files, through their writers
+// while it lives.
+func (p *Peer) clearCaptured(v *supervisor.View) error {
+	if g := generationOf(v); g != nil {
+		return g.clearOutput()
+	}
+	for _, s := range []logs.Stream{logs.Out, logs.Err} {
+		w, err := logs.OpenWriter(p.logFolder(v.Key), s, logs.Options{})
+		if err != nil {
+			return err
+		}
+		err = w.Clear()
+		_ = w.Close()
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,185 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+	"iter"
+	"os"
+	"time"
+
+	"github.com/seed-04209a44/peerd/control"
+	"github.com/seed-04209a44/peerd/journal"
+	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/supervisor"
+)
+
+func (p *Peer) ps(_ context.Context, sel control.Selection, _ progress) ([]control.Instance, error) {
+	if len(sel.Names) == 0 && sel.Application == "" && sel.Group == "" {
+		sel.All = true
+	}
+	views, err := p.pick(sel)
+	if err != nil {
+		return nil, err
+	}
+	rows := make([]control.Instance, len(views))
+	for i, v := range views {
+		rows[i] = p.row(v)
+	}
+	return rows, nil
+}
+
+// row is the public form of a view.
+func (p *Peer) row(v *supervisor.View) control.Instance {
+	m := v.Machine
+	r := control.Instance{
+		Name: v.Name, Application: v.Application, Address: v.Spec.Address, Component: v.Spec.Component,
+		Instance: v.Spec.Instance, Generation: m.Generation, Desired: m.Desired.String(),
+		Status: m.Status.String(), State: m.State.String(), Pid: m.Pid, Restarts: m.Restarts,
+		CCP: v.Spec.CCP, CCPVersion: v.Version, Health: v.Health.String(), Reason: m.Reason,
+	}
+	if v.Fault != nil {
+		r.Reason = "the journal refuses: " + v.Fault.Error()
+	}
+	if !v.AtRest() {
+		r.StartedAt = timeOrNil(m.StartedAt)
+		u := p.usage.of(v.Key, m.Generation)
+		r.CPU, r.Memory = u.cpu, u.memory
+	} else {
+		r.Pid = 0
+	}
+	if m.Status == lifecycle.Backoff {
+		r.NextStartAt = timeOrNil(m.NextStartAt)
+	}
+	if m.LastExit != nil {
+		r.LastExit = &control.Exit{Code: m.LastExit.Code, Signal: m.LastExit.Signal, Reason: m.LastExit.Reason, At: v.LastExitAt}
+	}
+	return r
+}
+
+func timeOrNil(t time.Time) *time.Time {
+	if t.IsZero() {
+		return nil
+	}
+	return &t
+}
+
+// recent is how many transitions `get` shows.
+const recent = 10
+
+func (p *Peer) get(_ context.Context, r control.NameRequest, _ progress) (control.Detail, error) {
+	v, err := p.one(r)
+	if err != nil {
+		return control.Detail{}, err
+	}
+	recs, err := p.journal.Read(journal.Filter{Application: v.Application, Name: v.Name, Last: recent})
+	if err != nil {
+		return control.Detail{}, err
+	}
+	d := control.Detail{Instance: p.row(v), Spec: v.Spec.Public(), Recent: recs, Tree: []control.Process{}}
+	if g := generationOf(v); g != nil {
+		d.Dropped = g.dropped()
+		for _, m := range g.members() {
+			d.Tree = append(d.Tree, control.Process{Pid: m.Pid, Command: m.Command})
+		}
+	}
+	return d, nil
+}
+
+func (p *Peer) history(_ context.Context, r control.EventsRequest, _ progress) ([]journal.Record, error) {
+	f, err := p.filter(r)
+	if err != nil {
+		return nil, err
+	}
+	recs, err := p.journal.Read(f)
+	if recs == nil {
+		recs = []journal.Record{}
+	}
+	return recs, err
+}
+
+func (p *Peer) events(ctx context.Context, r control.EventsRequest, tell progress) (unused, error) {
+	f, err := p.filter(r)
+	if err != nil {
+		return unused{}, err
+	}
+	records := p.journal.Watch(ctx, f)
+	if !r.Follow {
+		records = p.past(f)
+	}
+	for rec, err := range records {
+		if err != nil {
+			return unused{}, err
+		}
+		if err := tell(rec); err != nil {
+			return unused{}, err
+		}
+	}
+	return unused{}, nil
+}
+
+// past yields what the journal holds now.
+func (p *Peer) past(f journal.Filter) iter.Seq2[journal.Record, error] {
+	return func(yield func(journal.Record, error) bool) {
+		recs, err := p.journal.Read(f)
+		for _, rec := range recs {
+			if !yield(rec, nil) {
+				return
+			}
+		}
+		if err != nil {
+			yield(journal.Record{}, err)
+		}
+	}
+}
+
+// filter resolves the instance of a request; one that has left the plan but
+// still has a history is found by its exact name.
+func (p *Peer) filter(r control.EventsRequest) (journal.Filter, error) {
+	f := journal.Filter{Since: r.Since, Last: r.Last, Application: r.Application}
+	if r.Name == "" {
+		return f, nil
+	}
+	v, err := p.one(control.NameRequest{Name: r.Name, Application: r.Application})
+	if err == nil {
+		f.Application, f.Name = v.Application, v.Name
+		return f, nil
+	}
+	rows, jerr := p.journal.Instances()
+	if jerr != nil {
+		return f, jerr
+	}
+	for _, row := range rows {
+		if row.Name == r.Name && (r.Application == "" || row.Application == r.Application) {
+			f.Application, f.Name = row.Application, row.Name
+			return f, nil
+		}
+	}
+	return f, err
+}
+
+func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, error) {
+	plan, applied := p.currentPlan()
+	st := control.PeerStatus{
+		Peer: plan.Peer.Name, Version: p.opts.Version, Pid: os.Getpid(),
+		UptimeMs: time.Since(p.startedAt).Milliseconds(), Profile: p.opts.Profile,
+		Plan:     control.PlanStatus{Hash: plan.Hash, AppliedAt: applied},
+		Degraded: p.degraded.list(), Counts: map[string]int{}, Warnings: plan.Warnings,
+		Containment: p.door.Containment(),
+	}
+	for _, v := range p.sup.Views() {
+		st.Counts[v.Machine.Status.String()]++
+		if v.Fault != nil {
+			st.Degraded = append(st.Degraded, fmt.Sprintf("%s: the journal refuses: %v", v.Key, v.Fault))
+		}
+	}
+	return st, nil
+}
+
+func (p *Peer) planOf(context.Context, unused, progress) (map[string]any, error) {
+	plan, applied := p.currentPlan()
+	specs := make([]map[string]any, len(plan.Specs))
+	for i, s := range plan.Specs {
+		specs[i] = s.Public()
+	}
+	return map[string]any{"hash": plan.Hash, "appliedAt": applied, "components": specs, "warnings": plan.Warnings}, nil
+}

@@ -1,0 +1,195 @@
+package peer
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/seed-04209a44/peerd/journal"
+	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/process"
+	"github.com/seed-04209a44/peerd/supervisor"
+)
+
+// record puts transitions into the journal, each with the row of its instance.
+func (p *Peer) record(entries []supervisor.Entry) error {
+	recs := make([]journal.Record, len(entries))
+	for i, e := range entries {
+		t := e.Transition
+		recs[i] = journal.Record{
+			At: e.At, Name: e.Name, Application: e.Application, Generation: t.Generation,
+			From: t.From.String(), To: t.To.String(), State: t.State.String(), Cause: t.Cause.String(),
+			By: t.By, Pid: t.Pid, Detail: t.Detail,
+		}
+		if t.Exit != nil {
+			recs[i].Exit = &journal.Exit{Code: t.Exit.Code, Signal: t.Exit.Signal, Reason: t.Exit.Reason}
+		}
+		p.log.Info("transition", "component", e.Name, "generation", t.Generation,
+			"from", recs[i].From, "to", recs[i].To, "state", recs[i].State, "cause", recs[i].Cause, "detail", t.Detail)
+	}
+	last := entries[len(entries)-1]
+	_, err := p.journal.Append(recs, p.rowOf(last.Key, last.Transition.Generation, last.Live))
+	p.degraded.set("journal", err)
+	return err
+}
+
+// rowOf is the journal's row of an instance, keeping what the operator wants.
+func (p *Peer) rowOf(k supervisor.Key, generation uint64, live []byte) journal.Instance {
+	return journal.Instance{Application: k.Application, Name: k.Name, Generation: generation, Desired: p.wishes.get(k), Live: live}
+}
+
+// identify notes who lives, so that a peer after a crash finds it.
+func (p *Peer) identify(k supervisor.Key, generation uint64, live []byte) {
+	_, err := p.journal.Append(nil, p.rowOf(k, generation, live))
+	p.degraded.set("journal", err)
+}
+
+func (p *Peer) forget(k supervisor.Key) {
+	p.wishes.mu.Lock()
+	delete(p.wishes.want, k)
+	p.wishes.mu.Unlock()
+	p.degraded.set("journal", p.journal.Forget(k.Application, k.Name))
+}
+
+// wishes remembers what operators want beyond what the profile says.
+type wishes struct {
+	mu   sync.Mutex // guards the following field
+	want map[supervisor.Key]string
+}
+
+func (w *wishes) get(k supervisor.Key) string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.want[k]
+}
+
+// wish puts an operator's wish on disk before it is acted on.
+func (p *Peer) wish(views []*supervisor.View, desired string) error {
+	rows := make([]journal.Instance, len(views))
+	p.wishes.mu.Lock()
+	for _, v := range views {
+		p.wishes.want[v.Key] = desired
+	}
+	p.wishes.mu.Unlock()
+	for i, v := range views {
+		var live []byte
+		if g := generationOf(v); g != nil {
+			live = g.Identity()
+		}
+		rows[i] = p.rowOf(v.Key, v.Machine.Generation, live)
+	}
+	_, err := p.journal.Append(nil, rows...)
+	p.degraded.set("journal", err)
+	if err != nil {
+		return fmt.Errorf("the journal cannot remember what you want, so nothing was done: %w", err)
+	}
+	return nil
+}
+
+// recover reads what an earlier peer left. Processes it left behind are ended
+// before anything starts, so that no instance ever lives twice.
+func (p *Peer) recover() (map[supervisor.Key]supervisor.Restored, error) {
+	rows, err := p.journal.Instances()
+	if err != nil {
+		return nil, fmt.Errorf("cannot read what was running: %w", err)
+	}
+	restored := make(map[supervisor.Key]supervisor.Restored, len(rows))
+	for _, row := range rows {
+		k := supervisor.Key{Application: row.Application, Name: row.Name}
+		restored[k] = supervisor.Restored{Generation: row.Generation, Down: row.Desired == "down"}
+		p.wishes.want[k] = row.Desired
+		if err := p.closeHistory(row); err != nil {
+			return nil, err
+		}
+	}
+	return restored, nil
+}
+
+// closeHistory ends the story of a generation that an earlier peer could not:
+// what still lives of it is killed, and the record says that its exit is
+// unknown.
+func (p *Peer) closeHistory(row journal.Instance) error {
+	recs, err := p.journal.Read(journal.Filter{Application: row.Application, Name: row.Name, Last: 1})
+	if err != nil {
+		return fmt.Errorf("cannot read the history of %s/%s: %w", row.Application, row.Name, err)
+	}
+	reason := "it ended while no peer was watching"
+	if row.Live != nil {
+		var id process.Identity
+		if err := json.Unmarshal(row.Live, &id); err != nil {
+			return fmt.Errorf("cannot read who %s/%s was: %w", row.Application, row.Name, err)
+		}
+		if left := p.killLeftover(id); len(left) > 0 {
+			return fmt.Errorf("cannot start: of %s/%s is still there, and cannot be killed: %s", row.Application, row.Name, describeMembers(left))
+		}
+		reason = "ended by the next peer after the peer that launched it was gone"
+	}
+	if len(recs) == 0 || !lives(recs[0].To) {
+		return nil
+	}
+	last := recs[0]
+	_, err = p.journal.Append([]journal.Record{{
+		At: p.startedAt, Name: row.Name, Application: row.Application, Generation: last.Generation,
+		From: last.To, To: lifecycle.Stopped.String(), State: lifecycle.NoState.String(),
+		Cause: lifecycle.CauseRecovery.String(), By: "peerd", Pid: last.Pid,
+		Exit: &journal.Exit{Code: -1, Reason: reason}, Detail: "recovery",
+	}}, journal.Instance{Application: row.Application, Name: row.Name, Generation: row.Generation, Desired: row.Desired})
+	return err
+}
+
+// killLeftover ends what an earlier peer left of one instance and returns what
+// could not be ended.
+func (p *Peer) killLeftover(id process.Identity) []process.Member {
+	proc, err := p.door.Adopt(id)
+	if err != nil {
+		return nil
+	}
+	defer proc.Release()
+	ctx, cancel := context.WithTimeout(context.Background(), killPatience)
+	defer cancel()
+	return proc.Kill(ctx)
+}
+
+// lives reports whether a status is one of a living generation.
+func lives(status string) bool {
+	s, err := lifecycle.ParseStatus(status)
+	return err == nil && s.Live()
+}
+
+// degraded are the reasons why the peer does less than it should.
+type degraded struct {
+	mu      sync.Mutex // guards the following field
+	reasons map[string]string
+}
+
+// set notes or clears (nil) the trouble of one part.
+func (d *degraded) set(part string, err error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if err == nil {
+		delete(d.reasons, part)
+		return
+	}
+	if d.reasons == nil {
+		d.reasons = map[string]string{}
+	}
+	d.reasons[part] = err.Error()
+}
+
+func (d *degraded) list() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	out := make([]string, 0, len(d.reasons))
+	for part, why := range d.reasons {
+		out = append(out, part+": "+why)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// looksLikeHandshake reports whether a first line of stdout is for go-plugin
+// and not for the log.
+func looksLikeHandshake(line string) bool { return strings.Count(line, "|") >= 4 }

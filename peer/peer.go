@@ -1,0 +1,279 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"golang.org/x/sync/errgroup"
+
+	"github.com/seed-04209a44/peerd/control"
+	"github.com/seed-04209a44/peerd/journal"
+	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/process"
+	"github.com/seed-04209a44/peerd/profiles"
+	"github.com/seed-04209a44/peerd/supervisor"
+)
+
+// Options of a Peer.
+type Options struct {
+	Profile string // file or folder
+	Version string // shown by status
+	Logger  hclog.Logger
+	// LevelFromProfile sets the logger's level to the profile's peer.logLevel.
+	LevelFromProfile bool
+	// Ready is called once, when the first plan is applied and the API listens;
+	// may be nil.
+	Ready func()
+}
+
+// Peer is one host's daemon, put together: plan, supervisor, journal, launcher
+// and control API. Make one with New, then Run it once.
+type Peer struct {
+	opts      Options
+	log       hclog.Logger
+	startedAt time.Time
+	door      *process.Door
+	journal   *journal.Journal
+	sup       *supervisor.Supervisor
+	levels    *levelStore
+	usage     usage
+	degraded  degraded
+	wishes    wishes
+	logDir    string
+	hasten    chan struct{} // closed when a stop of the peer shall not be patient
+	failed    chan error    // a group's escalation
+	isReady   atomic.Bool
+	reloads   sync.Mutex // one reload at a time
+
+	mu      sync.Mutex // guards all following fields
+	plan    *profiles.Plan
+	applied time.Time
+}
+
+// New loads the profile, takes the state folder for its own and prepares
+// everything; nothing is started. ErrLocked of the journal says that another
+// peer has the folder.
+func New(o Options) (*Peer, error) {
+	plan, err := profiles.Load(o.Profile, profiles.LoadOptions{UID: os.Geteuid()})
+	if err != nil {
+		return nil, err
+	}
+	set := plan.Peer
+	if err := os.MkdirAll(set.StateDir, 0o700); err != nil {
+		return nil, fmt.Errorf("cannot make the state folder: %w", err)
+	}
+	j, err := journal.Open(set.StateDir, journal.Options{})
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the state folder %s: %w", set.StateDir, err)
+	}
+	if scales := scalesIn(j); len(scales) > 0 {
+		if plan, err = profiles.Load(o.Profile, profiles.LoadOptions{UID: os.Geteuid(), Replicas: scales}); err != nil {
+			return nil, errors.Join(err, j.Close())
+		}
+	}
+	door, err := process.Open()
+	if err != nil {
+		_ = j.Close()
+		return nil, fmt.Errorf("cannot prepare to spawn: %w", err)
+	}
+	if o.LevelFromProfile {
+		o.Logger.SetLevel(hclog.LevelFromString(set.LogLevel))
+	}
+	p := &Peer{
+		opts: o, log: o.Logger, startedAt: time.Now(), door: door, journal: j, plan: plan,
+		levels: &levelStore{journal: j}, logDir: filepath.Join(set.StateDir, "logs"),
+		hasten: make(chan struct{}), failed: make(chan error, 1),
+		usage:  usage{latest: map[supervisor.Key]figures{}},
+		wishes: wishes{want: map[supervisor.Key]string{}},
+	}
+	run := filepath.Join(set.RuntimeDir, "i")
+	if err := freshFolder(run); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot make the runtime folder: %w", err), p.close())
+	}
+	p.sup = supervisor.New(supervisor.Options{
+		Launcher: &launcher{
+			door: door, log: o.Logger.Named("component"), run: run, logs: p.logDir,
+			slots: make(chan struct{}, maxStarting()), levels: p.levels,
+		},
+		Record: p.record, Identify: p.identify, Forget: p.forget, Escalate: p.escalate,
+	})
+	return p, nil
+}
+
+// maxStarting bounds the starts at one time: they are bound by the processors.
+func maxStarting() int { return max(8, 4*runtime.NumCPU()) }
+
+// freshFolder makes an empty folder for the private folders of generations.
+func freshFolder(dir string) error {
+	if err := os.RemoveAll(dir); err != nil {
+		return err
+	}
+	return os.MkdirAll(dir, 0o711)
+}
+
+func (p *Peer) close() error {
+	return errors.Join(p.door.Close(), p.journal.Close())
+}
+
+// Run applies the plan, serves the API, and keeps the components as wanted
+// until ctx ends; then it stops them in reverse order (or keeps them, as
+// onPeerExit says) and returns when nothing of its own is left.
+func (p *Peer) Run(ctx context.Context) error {
+	defer func() {
+		if err := p.close(); err != nil {
+			p.log.Error("cannot close", "error", err)
+		}
+	}()
+	listeners, server, err := p.listen()
+	if err != nil {
+		return err
+	}
+	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
+	defer endWork()
+	var group errgroup.Group
+	group.Go(func() error { return ended(p.sup.Run(work)) })
+	group.Go(func() error {
+		p.usage.run(work, p.sup.Views, p.checkMemory)
+		return nil
+	})
+	serving := make(chan error, 1)
+	group.Go(func() error {
+		serving <- server.Serve(work, listeners...)
+		return nil
+	})
+	if err := p.begin(work); err != nil {
+		endWork()
+		return errors.Join(err, group.Wait())
+	}
+	group.Go(func() error {
+		p.watch(work)
+		return nil
+	})
+	p.isReady.Store(true)
+	if p.opts.Ready != nil {
+		p.opts.Ready()
+	}
+	var cause error
+	select {
+	case <-ctx.Done():
+	case cause = <-p.failed:
+	case cause = <-serving:
+	}
+	p.isReady.Store(false)
+	p.wind(work)
+	endWork()
+	return errors.Join(cause, group.Wait())
+}
+
+// ended drops the error that only says that the end was asked for.
+func ended(err error) error {
+	if errors.Is(err, context.Canceled) {
+		return nil
+	}
+	return err
+}
+
+// begin applies the first plan on top of what the journal remembers.
+func (p *Peer) begin(ctx context.Context) error {
+	restore, err := p.recover()
+	if err != nil {
+		return err
+	}
+	plan, _ := p.currentPlan()
+	if err := p.sup.Apply(ctx, plan, profiles.Diff(nil, plan), restore, "peerd"); err != nil {
+		return err
+	}
+	p.mu.Lock()
+	p.applied = time.Now()
+	p.mu.Unlock()
+	return nil
+}
+
+// Hasten makes a stop of the peer in progress lose its patience.
+func (p *Peer) Hasten() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	select {
+	case <-p.hasten:
+	default:
+		close(p.hasten)
+	}
+}
+
+// wind stops every instance in reverse order, by force once hastened.
+func (p *Peer) wind(ctx context.Context) {
+	plan, _ := p.currentPlan()
+	if plan.Peer.OnPeerExit == "keep" {
+		return
+	}
+	views := p.sup.Views()
+	keys := make([]supervisor.Key, len(views))
+	for i, v := range views {
+		keys[i] = v.Key
+	}
+	// The cause is not a command: it leaves what operators want as it is.
+	if err := p.sup.Act(ctx, lifecycle.EvStop, lifecycle.CauseReload, "peerd shutdown", keys...); err != nil {
+		return
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for _, k := range keys {
+			_, _ = p.sup.Wait(ctx, k, (*supervisor.View).AtRest)
+		}
+	}()
+	select {
+	case <-done:
+	case <-p.hasten:
+		_ = p.sup.Act(ctx, lifecycle.EvKill, lifecycle.CauseReload, "peerd shutdown, hastened", keys...)
+		<-done
+	}
+}
+
+// escalate ends the peer because a group said so.
+func (p *Peer) escalate(why string) {
+	select {
+	case p.failed <- &EscalationError{why}:
+	default:
+	}
+}
+
+// EscalationError ends a peer whose group with onFailure stopPeer has failed.
+type EscalationError struct{ Why string }
+
+func (e *EscalationError) Error() string { return e.Why }
+
+func (p *Peer) currentPlan() (*profiles.Plan, time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.plan, p.applied
+}
+
+// Instances implements api.Source.
+func (p *Peer) Instances() []control.Instance {
+	views := p.sup.Views()
+	rows := make([]control.Instance, len(views))
+	for i, v := range views {
+		rows[i] = p.row(v)
+	}
+	return rows
+}
+
+// DroppedLogBytes implements api.Source.
+func (p *Peer) DroppedLogBytes() uint64 {
+	var n uint64
+	for _, v := range p.sup.Views() {
+		if g := generationOf(v); g != nil {
+			n += uint64(g.dropped())
+		}
+	}
+	return n
+}

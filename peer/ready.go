@@ -1,0 +1,195 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/probe"
+	"github.com/seed-04209a44/peerd/supervisor"
+)
+
+// readiness waits until a plain process counts as started, by the one way its
+// profile chose, and hears what it says by sd_notify for as long as it lives.
+type readiness struct {
+	g      *generation
+	notify *probe.Notify
+	ready  chan struct{} // closed when the process said READY=1
+	once   sync.Once
+	pipe   *os.File // reading end of the readiness descriptor
+	child  *os.File // its writing end, until the process has it
+	line   *probe.LineMatcher
+}
+
+// firstExtra is the number that the first extra descriptor has in a process.
+const firstExtra = 3
+
+// newReadiness prepares what must exist before the process is spawned.
+func newReadiness(g *generation, dir string) (*readiness, error) {
+	r := &readiness{g: g, ready: make(chan struct{})}
+	want := g.spec.Ready
+	var err error
+	switch {
+	case g.spec.CCP:
+	case want.Notify:
+		if r.notify, err = probe.ListenNotify(dir); err != nil {
+			return nil, fmt.Errorf("cannot listen for sd_notify: %w", err)
+		}
+	case want.FD != 0:
+		if r.pipe, r.child, err = os.Pipe(); err != nil {
+			return nil, fmt.Errorf("cannot make the readiness descriptor: %w", err)
+		}
+	case want.LogLine != "":
+		if r.line, err = probe.NewLineMatcher(want.LogLine); err != nil {
+			return nil, &permanentError{fmt.Errorf("ready.logLine: %w", err)}
+		}
+	}
+	return r, nil
+}
+
+// env are the variables that tell the process how to say that it is ready.
+func (r *readiness) env() []string {
+	if r.notify == nil {
+		return nil
+	}
+	return []string{"NOTIFY_SOCKET=" + r.notify.Path()}
+}
+
+// files become fd 3 and following of the process; what lies below the
+// readiness descriptor is left closed by passing /dev/null's place on.
+func (r *readiness) files() []*os.File {
+	if r.child == nil {
+		return nil
+	}
+	files := make([]*os.File, r.g.spec.Ready.FD-firstExtra+1)
+	files[len(files)-1] = r.child
+	return files
+}
+
+// listener sees the captured output; nil when nobody looks at it.
+func (r *readiness) listener() io.Writer {
+	if r.line == nil {
+		return nil
+	}
+	return r.line
+}
+
+// spawned lets go of what the process has now itself.
+func (r *readiness) spawned() {
+	if r.child != nil {
+		_ = r.child.Close()
+		r.child = nil
+	}
+}
+
+// close frees what newReadiness prepared.
+func (r *readiness) close() {
+	r.spawned()
+	if r.pipe != nil {
+		_ = r.pipe.Close()
+	}
+	if r.notify != nil {
+		_ = r.notify.Close()
+	}
+}
+
+// listen hears the process's notifications until ctx ends.
+func (r *readiness) listen(ctx context.Context) {
+	if r.notify == nil {
+		return
+	}
+	watchdog := &watchdog{g: r.g}
+	defer watchdog.stop()
+	err := r.notify.Run(ctx, func(pid int) bool { return belongs(r.g.process(false), pid) }, func(m probe.Message) {
+		r.heard(m, watchdog)
+	})
+	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrClosed) {
+		r.g.log.Warn("cannot hear sd_notify any more", "error", err)
+	}
+}
+
+// heard acts on one notification.
+func (r *readiness) heard(m probe.Message, w *watchdog) {
+	if m.Status != "" || m.Reloading || m.Stopping {
+		r.g.log.Info("notification", "status", m.Status, "reloading", m.Reloading, "stopping", m.Stopping)
+	}
+	if m.Extend > 0 {
+		r.g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvProgress, Extend: m.Extend})
+	}
+	if m.Ready {
+		r.once.Do(func() { close(r.ready) })
+	}
+	switch {
+	case m.Trigger:
+		r.g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvUnhealthy, Detail: "it asked for its watchdog"})
+	case m.Interval > 0:
+		w.set(m.Interval)
+	case m.Watchdog:
+		w.alive()
+	}
+}
+
+// wait returns nil once the process is ready.
+func (r *readiness) wait(ctx context.Context) error {
+	want := r.g.spec.Ready
+	if check, ok := probeOf(want.Check, r.g.spec.WorkingDirectory, r.g.environment()); ok {
+		return untilPasses(ctx, check)
+	}
+	var ready <-chan struct{}
+	switch {
+	case r.notify != nil:
+		ready = r.ready
+	case r.pipe != nil:
+		return probe.WaitNewline(ctx, r.pipe)
+	case r.line != nil:
+		ready = r.line.Matched()
+	}
+	var alive <-chan time.Time
+	if ready == nil {
+		alive = time.After(want.StartSeconds)
+	}
+	select {
+	case <-ready:
+		return nil
+	case <-alive:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// watchdog expects a sign of life within each interval, once the process has
+// asked for one.
+type watchdog struct {
+	g        *generation
+	interval time.Duration
+	timer    *time.Timer
+}
+
+func (w *watchdog) set(interval time.Duration) {
+	w.interval = interval
+	w.alive()
+}
+
+func (w *watchdog) alive() {
+	if w.interval <= 0 {
+		return
+	}
+	w.stop()
+	w.timer = time.AfterFunc(w.interval, func() {
+		w.g.sink.Health(supervisor.HealthBad, "no WATCHDOG=1 within "+strconv.FormatInt(w.interval.Milliseconds(), 10)+" ms")
+		w.g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvUnhealthy, Detail: "its watchdog ran out after " + w.interval.String()})
+	})
+}
+
+func (w *watchdog) stop() {
+	if w.timer != nil {
+		w.timer.Stop()
+	}
+}

@@ -1,0 +1,151 @@
+package peer
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"slices"
+	"time"
+
+	"github.com/fsnotify/fsnotify"
+
+	"github.com/seed-04209a44/peerd/control"
+	"github.com/seed-04209a44/peerd/profiles"
+)
+
+// reload loads the profile again and applies what changed; a profile that does
+// not load changes nothing.
+func (p *Peer) reload(ctx context.Context, r control.ReloadRequest, _ progress) (control.ReloadReply, error) {
+	return p.Reload(ctx, r.DryRun, control.CallerFrom(ctx).By)
+}
+
+// Reload loads the profile again and applies what changed, or only says what
+// would. Reloads exclude one another. An error leaves everything as it was and
+// is shown by status until a reload succeeds.
+func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.ReloadReply, error) {
+	p.reloads.Lock()
+	defer p.reloads.Unlock()
+	next, err := profiles.Load(p.opts.Profile, p.loadOptions())
+	if !dryRun {
+		p.degraded.set("profile", err)
+	}
+	if err != nil {
+		return control.ReloadReply{}, control.Errorf(control.CodeInvalid, "%v", err)
+	}
+	old, _ := p.currentPlan()
+	changes := profiles.Diff(old, next)
+	reply := control.ReloadReply{Changes: []control.Change{}, Warnings: next.Warnings, Hash: next.Hash}
+	for _, c := range changes {
+		reply.Changes = append(reply.Changes, publicChange(c))
+	}
+	reply.Warnings = append(reply.Warnings, restartOnly(old.Peer, next.Peer)...)
+	if dryRun {
+		return reply, nil
+	}
+	if err := p.sup.Apply(ctx, next, changes, nil, by); err != nil {
+		return reply, err
+	}
+	next.Peer = old.Peer
+	p.mu.Lock()
+	p.plan, p.applied = next, time.Now()
+	p.mu.Unlock()
+	p.log.Info("profile applied", "changes", len(changes), "hash", next.Hash, "by", by)
+	return reply, nil
+}
+
+// restartOnly names what of the peer section changed: it holds from the next
+// start of the peer.
+func restartOnly(old, next profiles.PeerSettings) []string {
+	if old.Equal(next) {
+		return nil
+	}
+	return []string{"the peer section changed: it takes effect when peerd is started again"}
+}
+
+var changeNames = map[profiles.ChangeKind]string{
+	profiles.ChangeStart: "start", profiles.ChangeStop: "stop",
+	profiles.ChangeRestart: "restart", profiles.ChangeUpdate: "update",
+}
+
+func publicChange(c profiles.Change) control.Change {
+	spec := c.New
+	if spec == nil {
+		spec = c.Old
+	}
+	return control.Change{Name: spec.Name, Application: spec.Application.GUID, Change: changeNames[c.Kind], Fields: c.Fields}
+}
+
+// settle is how long the files must be quiet before they are read: editors
+// and deployments write in several steps.
+const settle = 150 * time.Millisecond
+
+// watch reloads when a file of the profile changes, until ctx ends. It watches
+// folders, as a watch on a file goes deaf with the first atomic rename.
+func (p *Peer) watch(ctx context.Context) {
+	w, err := fsnotify.NewWatcher()
+	if err != nil {
+		p.degraded.set("watch", err)
+		return
+	}
+	defer w.Close()
+	p.follow(w)
+	timer := time.NewTimer(time.Hour)
+	timer.Stop()
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-w.Events:
+			timer.Reset(settle)
+		case err := <-w.Errors:
+			p.log.Warn("cannot watch the profile; reload by hand or by SIGHUP", "error", err)
+		case <-timer.C:
+			p.reloadIfChanged(ctx)
+			p.follow(w)
+		}
+	}
+}
+
+// reloadIfChanged reads the files and applies them when they say something else.
+func (p *Peer) reloadIfChanged(ctx context.Context) {
+	old, _ := p.currentPlan()
+	next, err := profiles.Load(p.opts.Profile, p.loadOptions())
+	if err == nil && next.Hash == old.Hash {
+		p.degraded.set("profile", nil)
+		return
+	}
+	if _, err := p.Reload(ctx, false, "file change"); err != nil {
+		p.log.Error("the profile was not applied; what runs is untouched", "error", err)
+	}
+}
+
+// follow watches the folders of all files of the plan, and of what symbolic
+// links among them point to.
+func (p *Peer) follow(w *fsnotify.Watcher) {
+	plan, _ := p.currentPlan()
+	want := []string{}
+	for _, file := range append([]string{p.opts.Profile}, plan.Files...) {
+		want = append(want, filepath.Dir(file))
+		if info, err := os.Stat(file); err == nil && info.IsDir() {
+			want = append(want, file)
+		}
+		if real, err := filepath.EvalSymlinks(file); err == nil {
+			want = append(want, filepath.Dir(real))
+		}
+	}
+	have := w.WatchList()
+	for _, dir := range want {
+		if !slices.Contains(have, dir) {
+			if err := w.Add(dir); err != nil {
+				p.log.Warn("cannot watch for changes; reload by hand or by SIGHUP", "folder", dir, "error", err)
+			}
+			have = append(have, dir)
+		}
+	}
+	for _, dir := range have {
+		if !slices.Contains(want, dir) {
+			_ = w.Remove(dir)
+		}
+	}
+}

@@ -1,0 +1,104 @@
+package peer
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+
+	"github.com/seed-04209a44/peerd/control"
+	"github.com/seed-04209a44/peerd/journal"
+	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/profiles"
+	"github.com/seed-04209a44/peerd/supervisor"
+)
+
+// scale changes the number of a component's replicas, on top of the profile,
+// and keeps it over restarts of the peer.
+func (p *Peer) scale(ctx context.Context, r control.ScaleRequest, tell progress) ([]control.Outcome, error) {
+	found, err := p.pick(control.Selection{Names: []string{r.Name}, Application: r.Application})
+	if err != nil {
+		return nil, err
+	}
+	if r.Replicas < 0 || r.Replicas > profiles.MaxReplicas {
+		return nil, control.Errorf(control.CodeUsage, "%d replicas: 0 to %d are allowed", r.Replicas, profiles.MaxReplicas)
+	}
+	component := found[0].Application + "/" + found[0].Spec.Component
+	if err := p.keepScale(component, r.Replicas); err != nil {
+		return nil, err
+	}
+	before := p.replicasOf(component)
+	if _, err := p.Reload(ctx, false, control.CallerFrom(ctx).By); err != nil {
+		return nil, err
+	}
+	return p.awaitScale(ctx, component, before, tell), nil
+}
+
+// awaitScale waits for the new replicas to be up and the superfluous to be gone.
+func (p *Peer) awaitScale(ctx context.Context, component string, before []*supervisor.View, tell progress) []control.Outcome {
+	outcomes := []control.Outcome{}
+	for _, v := range p.replicasOf(component) {
+		if v.Machine.Desired == lifecycle.Down {
+			continue
+		}
+		outcomes = append(outcomes, p.await(ctx, v, control.ActRequest{}, tell, action{
+			done:    "started",
+			already: func(v *supervisor.View) bool { return v.Machine.Status == lifecycle.Running },
+			judge:   func(_, v *supervisor.View) verdict { return judgeUp(v) },
+			within:  startTime,
+		}))
+	}
+	plan, _ := p.currentPlan()
+	for _, v := range before {
+		if slices.ContainsFunc(plan.Specs, func(s *profiles.Spec) bool { return supervisor.KeyOf(s) == v.Key }) {
+			continue
+		}
+		if _, err := p.sup.Wait(ctx, v.Key, isDown); errors.Is(err, supervisor.ErrGone) {
+			outcomes = append(outcomes, outcome(v, "stopped", "no longer part of the plan"))
+		}
+	}
+	return outcomes
+}
+
+func (p *Peer) replicasOf(component string) []*supervisor.View {
+	var out []*supervisor.View
+	for _, v := range p.sup.Views() {
+		if v.Application+"/"+v.Spec.Component == component {
+			out = append(out, v)
+		}
+	}
+	return out
+}
+
+const scaleKey = "replicas"
+
+// scalesIn are the numbers of replicas that operators have set.
+func scalesIn(j *journal.Journal) map[string]int {
+	out := map[string]int{}
+	if raw, err := j.Get(scaleKey); err == nil && raw != nil {
+		_ = json.Unmarshal(raw, &out)
+	}
+	return out
+}
+
+func (p *Peer) keepScale(component string, n int) error {
+	all := scalesIn(p.journal)
+	all[component] = n
+	return p.journal.Put(scaleKey, rawJSON(all))
+}
+
+func (p *Peer) loadOptions() profiles.LoadOptions {
+	return profiles.LoadOptions{UID: os.Geteuid(), Replicas: scalesIn(p.journal)}
+}
+
+// checkMemory restarts an instance that has outgrown its maxMemoryRestart.
+func (p *Peer) checkMemory(v *supervisor.View, f figures) {
+	limit := v.Spec.Resources.MaxMemoryRestart
+	if limit <= 0 || f.memory <= limit || v.Machine.Status != lifecycle.Running {
+		return
+	}
+	if g := generationOf(v); g != nil {
+		g.outgrown(f.memory, limit)
+	}
+}

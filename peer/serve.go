@@ -1,0 +1,41 @@
+package peer
+
+import (
+	"errors"
+	"net"
+
+	"github.com/seed-04209a44/peerd/api"
+)
+
+// listen opens the control socket, and the TCP address where the profile asks
+// for one.
+func (p *Peer) listen() ([]net.Listener, *api.Server, error) {
+	plan, _ := p.currentPlan()
+	authorize, err := api.Access(plan.Peer.Access)
+	if err != nil {
+		return nil, nil, err
+	}
+	unix, err := api.ListenUnix(plan.Peer.Socket)
+	if err != nil {
+		return nil, nil, err
+	}
+	listeners := []net.Listener{unix}
+	if plan.Peer.Listen != "" {
+		tcp, err := api.ListenLoopback(plan.Peer.Listen)
+		if err != nil {
+			_ = unix.Close()
+			return nil, nil, err
+		}
+		listeners = append(listeners, tcp)
+	}
+	server := api.NewServer(api.Options{
+		Commands: p.handlers(), Authorize: authorize, Metrics: p,
+		Ready: func() error {
+			if !p.isReady.Load() {
+				return errors.New("the plan is not applied yet, or the peer is stopping")
+			}
+			return nil
+		},
+	})
+	return listeners, server, nil
+}
