@@ -106,6 +106,7 @@ func TestLives(t *testing.T) {
 				code := 0
 				if c.stop != "" {
 					peer.WaitState(c.stop)
+					synctest.Wait() // what it does in that state has begun
 					code = peer.Stop()
 				} else {
 					code = peer.Wait()

@@ -86,6 +86,7 @@ type Endpoint struct {
 	code     int              // of the close
 	why      string           // of the close
 	broken   error            // why sending ended
+	err      error            // why the channel ended
 	calls    map[string]*call // ours, by command ID
 	work     map[string]*work // theirs, by command ID
 	ordered  []*work          // theirs, waiting for their turn; the first is running
@@ -139,13 +140,13 @@ func (e *Endpoint) Run(ctx context.Context) error {
 
 	unhook := context.AfterFunc(ctx, func() { e.ch.Close() })
 	e.wg.Go(e.write)
-	err := e.receive()
-	e.end()
+	err := e.end(ctx, e.receive())
 	e.ch.Close()
 	unhook()
 	cancel()
 	e.wg.Wait()
-	return e.reason(ctx, err)
+	e.forget()
+	return err
 }
 
 // receive is the one goroutine that calls Recv. It never waits for a handler,
@@ -170,27 +171,21 @@ func (e *Endpoint) receive() error {
 	}
 }
 
-// end fails all calls and lets nothing new begin.
-func (e *Endpoint) end() {
+// end fails all calls, lets nothing new begin, and returns why it ended.
+func (e *Endpoint) end(ctx context.Context, err error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.shut = true
-	close(e.gone)
+	e.shut, e.err = true, e.reason(ctx, err)
 	for _, c := range e.calls {
 		e.settle(c, Reply{}, ErrClosed)
 	}
+	close(e.gone)
+	return e.err
 }
 
-// reason chooses what Run returns from the several things that ended it, and
-// forgets the replies that can no longer be sent.
+// reason chooses from the several things that may have ended the channel; e.mu
+// must be held.
 func (e *Endpoint) reason(ctx context.Context, err error) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	clear(e.work)
-	e.control = nil
-	if e.linger != nil {
-		e.linger.Stop()
-	}
 	switch {
 	case e.closed || errors.Is(err, io.EOF):
 		return nil
@@ -200,6 +195,17 @@ func (e *Endpoint) reason(ctx context.Context, err error) error {
 		return e.broken
 	}
 	return err
+}
+
+// forget drops the replies that can no longer be sent.
+func (e *Endpoint) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	clear(e.work)
+	e.control = nil
+	if e.linger != nil {
+		e.linger.Stop()
+	}
 }
 
 // Close ends the channel in an orderly way; Run then returns nil. The contexts
@@ -231,6 +237,17 @@ func (e *Endpoint) closeLater() {
 	if e.linger == nil {
 		e.linger = time.AfterFunc(lingerTime, func() { e.ch.Close() })
 	}
+}
+
+// Ended is closed when the channel has ended; Err then tells why. Handlers may
+// still be running: see Done.
+func (e *Endpoint) Ended() <-chan struct{} { return e.gone }
+
+// Err returns what Run will return, once Ended is closed.
+func (e *Endpoint) Err() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.err
 }
 
 // Done is closed when Run has returned.

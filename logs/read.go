@@ -5,17 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"time"
-)
-
-// How often a follower looks for new bytes: soon after some came, then less
-// and less often.
-const (
-	pollFirst = 10 * time.Millisecond
-	pollMost  = 250 * time.Millisecond
-	// partialAfter is how long a follower waits for the end of a line before
-	// it yields what there is.
-	partialAfter = 500 * time.Millisecond
 )
 
 // Read merges the sources by time and yields their lines until the end, or
@@ -170,54 +159,4 @@ func (h *byTime) Pop() any {
 	s := old[len(old)-1]
 	*h = old[:len(old)-1]
 	return s
-}
-
-// follow yields what comes until the context ends.
-func (r *reader) follow() {
-	wait := pollFirst
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	for {
-		for _, s := range r.streams {
-			if !r.check(s, s.grow()) {
-				return
-			}
-		}
-		any := false
-		ok := r.merge(false, func(l Line) bool {
-			any = true
-			return r.show(l)
-		})
-		if !ok || !r.unfinished() {
-			return
-		}
-		if wait = min(2*wait, pollMost); any {
-			wait = pollFirst
-		}
-		timer.Reset(wait)
-		select {
-		case <-r.ctx.Done():
-			return
-		case <-timer.C:
-		}
-	}
-}
-
-// unfinished yields the beginnings of lines that have waited long enough.
-func (r *reader) unfinished() bool {
-	for _, s := range r.streams {
-		if len(s.acc) == 0 {
-			s.waiting = time.Time{}
-			continue
-		}
-		if now := time.Now(); s.waiting.IsZero() || len(s.acc) != s.waited {
-			s.waiting, s.waited = now, len(s.acc)
-		} else if now.Sub(s.waiting) >= partialAfter && s.flush(true) {
-			s.ready = false
-			if !r.show(s.head) {
-				return false
-			}
-		}
-	}
-	return true
 }

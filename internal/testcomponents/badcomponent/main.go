@@ -19,6 +19,7 @@ import (
 	"syscall"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/seed-04209a44/peerd/ccp"
 	"github.com/seed-04209a44/peerd/component"
@@ -39,6 +40,7 @@ var modes = map[string]func(){
 	"symlink":         symlink,        // a symbolic link in its folder to a socket elsewhere
 	"stranger":        stranger,       // a socket in its folder that another process listens on
 	"versions":        versions,       // protocol versions that do not overlap
+	"unserved":        unserved,       // a socket that nobody serves
 	"deaf":            deaf,           // opens its stream, answers nothing
 	"flood":           flood,          // 200 KiB without newline on its real stdout, after the handshake
 	"json-log":        jsonLog,        // log lines that make a careless parser panic
@@ -51,6 +53,7 @@ var modes = map[string]func(){
 	"no-execution":    noExecution,    // stays in COMPONENT_START
 	"ignores-stop":    ignoresStop,    // acknowledges INITIATE_SHUTDOWN and goes on, SIGTERM too
 	"completes":       completes,      // its work is done at once
+	"bare":            bare,           // no CCP at all: a bare gRPC stream that echoes, for benchmarks
 	"exit":            exits,          // ends with 37 in COMPONENT_EXECUTION
 }
 
@@ -106,6 +109,12 @@ func symlink() {
 	link := filepath.Join(socketDir(), "link")
 	must(os.Symlink(filepath.Join(dir, "s"), link))
 	greet(1, "unix", link)
+}
+
+func unserved() {
+	path := filepath.Join(socketDir(), "s")
+	listen(path)
+	greet(1, "unix", path)
 }
 
 func stranger() {
@@ -202,6 +211,25 @@ func serveThen(answer func(exchange.Command) (any, bool), then func(send func(ex
 			}
 		}
 	})
+	go func() { must(server.Serve(l)) }()
+	greet(1, "unix", path)
+}
+
+// bare is what a command round trip is measured against.
+func bare() {
+	path := filepath.Join(socketDir(), "s")
+	l := listen(path)
+	server := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+		for {
+			var m wrapperspb.BytesValue
+			if err := s.RecvMsg(&m); err != nil {
+				return nil
+			}
+			if err := s.SendMsg(&m); err != nil {
+				return err
+			}
+		}
+	}))
 	go func() { must(server.Serve(l)) }()
 	greet(1, "unix", path)
 }
