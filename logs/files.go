@@ -17,7 +17,7 @@ func idOf(info fs.FileInfo) fileID {
 	if !ok {
 		return fileID{}
 	}
-	return fileID{dev: uint64(st.Dev), ino: st.Ino}
+	return fileID{dev: uint64(st.Dev), ino: st.Ino} //nolint:unconvert // int32 on darwin
 }
 
 // logPath is the stream's current file for n = 0, else the n-th before it.
