@@ -51,6 +51,11 @@ func shift(dir string, s Stream, keep int) error {
 	for free < keep-1 && exists(logPath(dir, s, free)) {
 		free++
 	}
+	// Renaming over a file makes ext4 write the data out at once, so the one
+	// that is dropped goes first.
+	if err := errors.Join(remove(logPath(dir, s, free)), remove(indexPath(dir, s, free))); err != nil {
+		return err
+	}
 	for n := free; n >= 1; n-- {
 		if err := move(indexPath(dir, s, n-1), indexPath(dir, s, n)); err != nil {
 			return err
