@@ -33,6 +33,7 @@ var modes = map[string]func(){
 	"rubbish":         rubbish,        // prints something else than a handshake
 	"silent":          silent,         // prints nothing at all
 	"long-line":       longLine,       // a first line of 200 KiB
+	"no-newline":      noNewline,      // 200 KiB without a newline, then nothing
 	"early-exit":      earlyExit,      // ends with 3 before its handshake
 	"transport":       transport,      // a transport version nobody speaks
 	"tcp":             tcp,            // a TCP address
@@ -82,6 +83,11 @@ func silent() { wait() }
 
 func longLine() {
 	_, _ = os.Stdout.Write(append(bytes.Repeat([]byte("x"), 200<<10), '\n'))
+	wait()
+}
+
+func noNewline() {
+	_, _ = os.Stdout.Write(bytes.Repeat([]byte("x"), 200<<10))
 	wait()
 }
 
