@@ -50,6 +50,9 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 	if m.Status == lifecycle.Backoff {
 		r.NextStartAt = timeOrNil(m.NextStartAt)
 	}
+	if v.AtRest() && v.Spec.Schedule != "" {
+		r.NextStartAt = timeOrNil(nextRun(v.Spec, time.Now()))
+	}
 	if m.LastExit != nil {
 		r.LastExit = &control.Exit{Code: m.LastExit.Code, Signal: m.LastExit.Signal, Reason: m.LastExit.Reason, At: v.LastExitAt}
 	}

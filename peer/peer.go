@@ -56,6 +56,7 @@ type Peer struct {
 	mu      sync.Mutex // guards all following fields
 	plan    *profiles.Plan
 	applied time.Time
+	changed chan struct{} // closed when there is another plan
 }
 
 // New loads the profile, takes the state folder for its own and prepares
@@ -90,7 +91,7 @@ func New(o Options) (*Peer, error) {
 	p := &Peer{
 		opts: o, log: o.Logger, startedAt: time.Now(), door: door, journal: j, plan: plan,
 		levels: &levelStore{journal: j}, logDir: filepath.Join(set.StateDir, "logs"),
-		hasten: make(chan struct{}), failed: make(chan error, 1),
+		hasten: make(chan struct{}), failed: make(chan error, 1), changed: make(chan struct{}),
 		usage:  usage{latest: map[supervisor.Key]figures{}},
 		wishes: wishes{want: map[supervisor.Key]string{}},
 	}
@@ -153,10 +154,12 @@ func (p *Peer) Run(ctx context.Context) error {
 		endWork()
 		return errors.Join(err, group.Wait())
 	}
-	group.Go(func() error {
-		p.watch(work)
-		return nil
-	})
+	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule} {
+		group.Go(func() error {
+			run(work)
+			return nil
+		})
+	}
 	p.isReady.Store(true)
 	if p.opts.Ready != nil {
 		p.opts.Ready()
@@ -255,6 +258,14 @@ func (p *Peer) currentPlan() (*profiles.Plan, time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.plan, p.applied
+}
+
+// planAndChange returns the plan with a channel that is closed when it is no
+// longer in force.
+func (p *Peer) planAndChange() (*profiles.Plan, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.plan, p.changed
 }
 
 // Instances implements api.Source.

@@ -46,7 +46,7 @@ func (s *Supervisor) admit(ctx context.Context, spec *profiles.Spec, msg applyMs
 	s.specs[k] = spec
 	s.setActor(k, a)
 	s.wg.Go(func() { a.run(ctx) })
-	if spec.Enabled && !before.Down && spec.LaunchMode != "none" {
+	if spec.Enabled && !before.Down && spec.LaunchMode != "none" && spec.Schedule == "" {
 		s.raise(k, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by})
 	}
 }
