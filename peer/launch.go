@@ -171,6 +171,9 @@ func (g *generation) spawn(ready *readiness, dir string) (*process.Process, erro
 	if err := descriptorGate(g.spec); err != nil {
 		return nil, &permanentError{err}
 	}
+	if mode := g.spec.LaunchMode; mode != "separateProcess" {
+		return nil, &permanentError{fmt.Errorf("launch: %s is not available in this build of peerd; use separateProcess", mode)}
+	}
 	ps, err := g.processSpec(ready, dir)
 	if err != nil {
 		return nil, err

@@ -40,6 +40,7 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 	if v.Fault != nil {
 		r.Reason = "the journal refuses: " + v.Fault.Error()
 	}
+	r.Primary = p.primaries.isPrimary(v)
 	if !v.AtRest() {
 		r.StartedAt = timeOrNil(m.StartedAt)
 		u := p.usage.of(v.Key, m.Generation)

@@ -47,6 +47,7 @@ type Peer struct {
 	usage     usage
 	degraded  degraded
 	wishes    wishes
+	primaries primaries
 	logDir    string
 	hasten    chan struct{} // closed when a stop of the peer shall not be patient
 	failed    chan error    // a group's escalation
@@ -92,8 +93,9 @@ func New(o Options) (*Peer, error) {
 		opts: o, log: o.Logger, startedAt: time.Now(), door: door, journal: j, plan: plan,
 		levels: &levelStore{journal: j}, logDir: filepath.Join(set.StateDir, "logs"),
 		hasten: make(chan struct{}), failed: make(chan error, 1), changed: make(chan struct{}),
-		usage:  usage{latest: map[supervisor.Key]figures{}},
-		wishes: wishes{want: map[supervisor.Key]string{}},
+		usage:     usage{latest: map[supervisor.Key]figures{}},
+		wishes:    wishes{want: map[supervisor.Key]string{}},
+		primaries: primaries{wake: make(chan struct{}, 1), held: map[string]office{}},
 	}
 	run := filepath.Join(set.RuntimeDir, "i")
 	if err := freshFolder(run); err != nil {
@@ -105,6 +107,7 @@ func New(o Options) (*Peer, error) {
 			slots: make(chan struct{}, maxStarting()), levels: p.levels,
 		},
 		Record: p.record, Identify: p.identify, Forget: p.forget, Escalate: p.escalate,
+		Changed: p.primaries.notify,
 	})
 	return p, nil
 }
@@ -154,7 +157,7 @@ func (p *Peer) Run(ctx context.Context) error {
 		endWork()
 		return errors.Join(err, group.Wait())
 	}
-	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule} {
+	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect} {
 		group.Go(func() error {
 			run(work)
 			return nil

@@ -74,6 +74,9 @@ func (s *Supervisor) noticed(k Key) {
 	if a == nil {
 		return
 	}
+	if s.opts.Changed != nil {
+		s.opts.Changed()
+	}
 	v := a.view.Load()
 	s.watchGroup(v)
 	if s.leaving[k] && v.AtRest() && v.Machine.Desired == lifecycle.Down {
