@@ -11,6 +11,10 @@ import (
 	"testing"
 	"time"
 
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/credentials/insecure"
+	"google.golang.org/protobuf/types/known/emptypb"
+
 	"github.com/seed-04209a44/peerd/ccp"
 	"github.com/seed-04209a44/peerd/exchange"
 	"github.com/seed-04209a44/peerd/handshake"
@@ -356,14 +360,12 @@ func TestPeerLostWhileStarting(t *testing.T) {
 	if err := conn.Send(exchange.Frame{Command: &cmd}); err != nil {
 		t.Fatal(err)
 	}
-	for { // the acknowledgement, then the first report, which stays unanswered
-		f, err := conn.Recv()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if f.Command != nil && f.Command.Type == ccp.TypeStatus {
-			break
-		}
+	// The acknowledgement, and only then the first report, which stays unanswered.
+	if f, err := conn.Recv(); err != nil || f.Reply == nil || f.Reply.CommandID != cmd.ID {
+		t.Fatalf("%+v, %v; want the reply to HANDSHAKE", f, err)
+	}
+	if f, err := conn.Recv(); err != nil || f.Command == nil || f.Command.Type != ccp.TypeStatus {
+		t.Fatalf("%+v, %v; want STATUS", f, err)
 	}
 	_ = conn.Close()
 	if err := conn.Wait(); err != nil {
@@ -409,5 +411,36 @@ func TestCommandInFlightAtTheEnd(t *testing.T) {
 	}
 	if code := child.ExitCode(t); code != 0 {
 		t.Errorf("exit code %d", code)
+	}
+}
+
+// A component's children do not take themselves for components.
+func TestEnvironmentIsClean(t *testing.T) {
+	child, _, _ := launch(t, testhost.Build(t, bad), nil, "env")
+	child.Stdout().Wait(t, "that is all")
+	for name := range strings.Lines(child.Stdout().String()) {
+		if handshake.Reserved(strings.TrimSpace(name)) {
+			t.Errorf("the component's environment holds %s", name)
+		}
+	}
+}
+
+// A host that stops plugins the go-plugin way gets an orderly stop.
+func TestGoPluginShutdownIsARequestToStop(t *testing.T) {
+	child, _, peer := launch(t, testhost.Build(t, sample), map[string]any{"interval": "1h"})
+	peer.waitState(t, "COMPONENT_EXECUTION")
+	cc, err := grpc.NewClient("unix:"+peer.conn.Address(), grpc.WithTransportCredentials(insecure.NewCredentials()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = cc.Close() }()
+	if err := cc.Invoke(t.Context(), "/plugin.GRPCController/Shutdown", &emptypb.Empty{}, &emptypb.Empty{}); err != nil {
+		t.Error(err)
+	}
+	if code := child.ExitCode(t); code != 0 {
+		t.Errorf("exit code %d", code)
+	}
+	if !strings.HasSuffix(peer.seen(), "COMPONENT_STOP_TIME_WAIT COMPONENT_STOP_EXECUTION COMPONENT_STOP_CLEANUP") {
+		t.Errorf("states %s", peer.seen())
 	}
 }

@@ -26,8 +26,12 @@ func sample(t testing.TB) (file []byte, contents string) {
 			t.Fatal(err)
 		}
 	}
-	for i := range 90 {
-		mustAppend(t, j, rec("orders", "feed", fmt.Sprint(i)))
+	for range 10 {
+		recs := make([]Record, 9)
+		for i := range recs {
+			recs[i] = rec("orders", "feed", fmt.Sprint(i))
+		}
+		mustAppend(t, j, recs...)
 	}
 	if err := j.Put("plan", []byte(strings.Repeat("hash", 2000))); err != nil { // overflow pages
 		t.Fatal(err)

@@ -33,6 +33,7 @@ var modes = map[string]func(){
 	"rubbish":         rubbish,        // prints something else than a handshake
 	"silent":          silent,         // prints nothing at all
 	"long-line":       longLine,       // a first line of 200 KiB
+	"no-newline":      noNewline,      // 200 KiB without a newline, then nothing
 	"early-exit":      earlyExit,      // ends with 3 before its handshake
 	"transport":       transport,      // a transport version nobody speaks
 	"tcp":             tcp,            // a TCP address
@@ -53,6 +54,7 @@ var modes = map[string]func(){
 	"no-execution":    noExecution,    // stays in COMPONENT_START
 	"ignores-stop":    ignoresStop,    // acknowledges INITIATE_SHUTDOWN and goes on, SIGTERM too
 	"completes":       completes,      // its work is done at once
+	"env":             env,            // prints the names of its environment variables
 	"bare":            bare,           // no CCP at all: a bare gRPC stream that echoes, for benchmarks
 	"exit":            exits,          // ends with 37 in COMPONENT_EXECUTION
 }
@@ -81,6 +83,11 @@ func silent() { wait() }
 
 func longLine() {
 	_, _ = os.Stdout.Write(append(bytes.Repeat([]byte("x"), 200<<10), '\n'))
+	wait()
+}
+
+func noNewline() {
+	_, _ = os.Stdout.Write(bytes.Repeat([]byte("x"), 200<<10))
 	wait()
 }
 
@@ -185,7 +192,12 @@ func serve(answer func(exchange.Command) (any, bool)) { serveThen(answer, nil) }
 func serveThen(answer func(exchange.Command) (any, bool), then func(send func(exchange.Command))) {
 	path := filepath.Join(socketDir(), "s")
 	l := listen(path)
-	server := grpc.NewServer(stream.ServerOptions(stream.Options{})...)
+	options := append(stream.ServerOptions(stream.Options{}), grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+		method, _ := grpc.MethodFromServerStream(s)
+		fmt.Fprintf(os.Stderr, "unexpected call: %s\n", method)
+		return nil
+	}))
+	server := grpc.NewServer(options...)
 	stream.Register(server, stream.Options{}, func(_ context.Context, ch exchange.Channel) error {
 		for {
 			f, err := ch.Recv()
@@ -278,6 +290,18 @@ func good(w work) { component.Main(component.Info{Name: "bad", Version: "1.0"}, 
 func flood() {
 	good(work{execute: func(ctx context.Context) error {
 		_, _ = os.Stdout.Write(bytes.Repeat([]byte("x"), 200<<10))
+		<-ctx.Done()
+		return nil
+	}})
+}
+
+func env() {
+	good(work{execute: func(ctx context.Context) error {
+		for _, entry := range os.Environ() {
+			name, _, _ := strings.Cut(entry, "=")
+			fmt.Println(name)
+		}
+		fmt.Println("that is all")
 		<-ctx.Done()
 		return nil
 	}})
