@@ -69,14 +69,15 @@ func (e *CloseError) Is(target error) bool {
 }
 
 // CloseWith closes ch with a code where its transport has codes, and just
-// closes it where not.
-func CloseWith(ch Channel, code int, reason string) error {
+// closes it where not. How it ended is told by Recv.
+func CloseWith(ch Channel, code int, reason string) {
 	if c, ok := ch.(interface {
 		CloseWith(code int, reason string) error
 	}); ok {
-		return c.CloseWith(code, reason)
+		_ = c.CloseWith(code, reason)
+		return
 	}
-	return ch.Close()
+	ch.Close()
 }
 
 // ErrNoHello refuses a connector whose first frame is not HELLO.

@@ -183,7 +183,7 @@ func (e *Endpoint) outcome(cmd *Command, c *call) (Reply, error) {
 // callError names the command in an error of the exchange and leaves an error
 // of the caller's own function as it is.
 func callError(cmd *Command, err error) error {
-	switch err {
+	switch err { //nolint:errorlint // an error of the caller's own that wraps one of these stays as it is
 	case context.DeadlineExceeded, ErrTimeout:
 		return fmt.Errorf("command %s: %w (%w)", cmd.Type, ErrTimeout, context.DeadlineExceeded)
 	case context.Canceled, ErrClosed, ErrBusy, ErrUnknown, ErrNoReply, ErrSlowConsumer, ErrDuplicate:

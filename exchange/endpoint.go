@@ -86,6 +86,7 @@ type Endpoint struct {
 	code     int              // of the close
 	why      string           // of the close
 	broken   error            // why sending ended
+	err      error            // why the channel ended
 	calls    map[string]*call // ours, by command ID
 	work     map[string]*work // theirs, by command ID
 	ordered  []*work          // theirs, waiting for their turn; the first is running
@@ -123,29 +124,36 @@ func NewEndpoint(ch Channel, o Options) *Endpoint {
 	}
 }
 
-// Run receives until the channel ends or ctx does, then closes the channel,
+// Run receives until the channel ends or ctx does, then closes the channel
+// (with CloseTryAgain if ctx ended, where the transport has codes),
 // fails every waiting call with ErrClosed, cancels the running handlers, waits
 // for them, and returns why it ended (nil after an orderly close by either side).
 func (e *Endpoint) Run(ctx context.Context) error {
-	defer close(e.done)
 	handlers, cancel := context.WithCancel(ctx)
-	e.mu.Lock()
-	if e.running {
-		e.mu.Unlock()
-		panic("exchange: Endpoint.Run called twice")
-	}
-	e.running, e.handlers, e.stop = true, handlers, cancel
-	e.mu.Unlock()
-
-	unhook := context.AfterFunc(ctx, func() { e.ch.Close() })
+	defer cancel()
+	e.begin(handlers, cancel)
+	defer close(e.done)
+	unhook := context.AfterFunc(ctx, func() { CloseWith(e.ch, CloseTryAgain, "stopping") })
 	e.wg.Go(e.write)
-	err := e.receive()
-	e.end()
+	err := e.end(ctx, e.receive())
+	if err != nil {
+		CloseWith(e.ch, CloseInternal, "")
+	}
 	e.ch.Close()
 	unhook()
 	cancel()
 	e.wg.Wait()
-	return e.reason(ctx, err)
+	e.forget()
+	return err
+}
+
+func (e *Endpoint) begin(handlers context.Context, stop context.CancelFunc) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running {
+		panic("exchange: Endpoint.Run called twice")
+	}
+	e.running, e.handlers, e.stop = true, handlers, stop
 }
 
 // receive is the one goroutine that calls Recv. It never waits for a handler,
@@ -170,27 +178,21 @@ func (e *Endpoint) receive() error {
 	}
 }
 
-// end fails all calls and lets nothing new begin.
-func (e *Endpoint) end() {
+// end fails all calls, lets nothing new begin, and returns why it ended.
+func (e *Endpoint) end(ctx context.Context, err error) error {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	e.shut = true
-	close(e.gone)
+	e.shut, e.err = true, e.reason(ctx, err)
 	for _, c := range e.calls {
 		e.settle(c, Reply{}, ErrClosed)
 	}
+	close(e.gone)
+	return e.err
 }
 
-// reason chooses what Run returns from the several things that ended it, and
-// forgets the replies that can no longer be sent.
+// reason chooses from the several things that may have ended the channel; e.mu
+// must be held.
 func (e *Endpoint) reason(ctx context.Context, err error) error {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	clear(e.work)
-	e.control = nil
-	if e.linger != nil {
-		e.linger.Stop()
-	}
 	switch {
 	case e.closed || errors.Is(err, io.EOF):
 		return nil
@@ -200,6 +202,17 @@ func (e *Endpoint) reason(ctx context.Context, err error) error {
 		return e.broken
 	}
 	return err
+}
+
+// forget drops the replies that can no longer be sent.
+func (e *Endpoint) forget() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	clear(e.work)
+	e.control = nil
+	if e.linger != nil {
+		e.linger.Stop()
+	}
 }
 
 // Close ends the channel in an orderly way; Run then returns nil. The contexts
@@ -222,15 +235,26 @@ func (e *Endpoint) CloseWith(code int, reason string) error {
 		return e.ch.Close()
 	}
 	e.stop()
-	e.closeLater()
+	e.closeLater(code, reason)
 	return nil
 }
 
 // closeLater closes the channel in a while, whatever happens; e.mu must be held.
-func (e *Endpoint) closeLater() {
+func (e *Endpoint) closeLater(code int, reason string) {
 	if e.linger == nil {
-		e.linger = time.AfterFunc(lingerTime, func() { e.ch.Close() })
+		e.linger = time.AfterFunc(lingerTime, func() { CloseWith(e.ch, code, reason) })
 	}
+}
+
+// Ended is closed when the channel has ended; Err then tells why. Handlers may
+// still be running: see Done.
+func (e *Endpoint) Ended() <-chan struct{} { return e.gone }
+
+// Err returns what Run will return, once Ended is closed.
+func (e *Endpoint) Err() error {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.err
 }
 
 // Done is closed when Run has returned.

@@ -205,7 +205,7 @@ func TestStreamErrorCancels(t *testing.T) {
 	bothWays(t, func(t *testing.T, p *pair, from int) {
 		enough := errors.New("enough")
 		_, err := p.ends[from].Stream(t.Context(), command(t, "COUNT", 1_000_000_000), func(Reply) error { return enough })
-		if err != enough {
+		if !errors.Is(err, enough) {
 			t.Fatalf("Stream error = %v", err)
 		}
 		synctest.Wait()

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
 	"runtime/debug"
 	"time"
 )
@@ -52,6 +53,8 @@ type Mux struct {
 	// Observe is told of panics in handlers run by Dispatch itself; may be nil.
 	// Endpoints tell their own Options.Observe instead.
 	Observe func(Event)
+	// Replies gives commands that are sent again one effect; may be nil.
+	Replies *ReplyCache
 
 	handlers map[string]Handler
 	rest     Handler
@@ -103,6 +106,17 @@ func (m *Mux) HandleOrdered(typ string, h Handler) {
 		m.ordered = make(map[string]bool)
 	}
 	m.ordered[typ] = true
+}
+
+// clone returns a copy that can be added to.
+func (m *Mux) clone() *Mux {
+	if m == nil {
+		return &Mux{}
+	}
+	return &Mux{
+		Observe: m.Observe, Replies: m.Replies, rest: m.rest,
+		handlers: maps.Clone(m.handlers), ordered: maps.Clone(m.ordered), known: maps.Clone(m.known),
+	}
 }
 
 // Know marks types as part of the vocabulary without a handler here: they are
@@ -160,8 +174,16 @@ func unknown(cmd *Command) Reply {
 	return r
 }
 
-// run calls the handler, which exists, and turns its outcome into a reply.
-func (m *Mux) run(ctx context.Context, cmd *Command, progress func(Reply) error, observe func(Event)) (reply Reply) {
+// run answers cmd, whose handler exists, from the cache of replies or by its handler.
+func (m *Mux) run(ctx context.Context, cmd *Command, progress func(Reply) error, observe func(Event)) Reply {
+	if m.Replies == nil {
+		return m.call(ctx, cmd, progress, observe)
+	}
+	return m.Replies.do(ctx, cmd, func() Reply { return m.call(ctx, cmd, progress, observe) })
+}
+
+// call calls the handler and turns its outcome into a reply.
+func (m *Mux) call(ctx context.Context, cmd *Command, progress func(Reply) error, observe func(Event)) (reply Reply) {
 	req := &Request{Command: *cmd, ReplyType: cmd.Type, progress: progress}
 	defer func() {
 		if p := recover(); p != nil {

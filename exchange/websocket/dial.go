@@ -3,6 +3,7 @@ package websocket
 import (
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -20,7 +21,7 @@ type DialOptions struct {
 	Protocol Protocol                              // default V1
 	Header   http.Header                           // of the upgrade request, beside the protocol
 	TLS      *tls.Config                           // of https endpoints; TLS 1.3 unless it says otherwise
-	Proxy    func(*http.Request) (*url.URL, error) // default none; http.ProxyFromEnvironment is the system's
+	Proxy    func(*http.Request) (*url.URL, error) // default none; http.ProxyFromEnvironment is the system's. http proxies are asked for a tunnel
 }
 
 // Dial connects to the controller at endpoint, an http or https URL whose path,
@@ -39,9 +40,10 @@ func Dial(ctx context.Context, endpoint string, o DialOptions) (*Conn, error) {
 		header = http.Header{}
 	}
 	header.Set(ProtocolHeader, string(o.Protocol))
-	transport := newTransport(o)
+	header.Set(clockHeader, clockNow())
+	transport := newTransport(o, target)
 	defer transport.CloseIdleConnections()
-	ws, resp, err := websocket.Dial(ctx, target, &websocket.DialOptions{
+	ws, resp, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{ //nolint:bodyclose // it closes or replaces the body itself
 		HTTPClient:      &http.Client{Transport: transport, CheckRedirect: noRedirect},
 		HTTPHeader:      header,
 		CompressionMode: websocket.CompressionDisabled,
@@ -52,21 +54,24 @@ func Dial(ctx context.Context, endpoint string, o DialOptions) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect to %s: %w", endpoint, err)
 	}
-	return newConn(ws, o.Protocol, o.Options), nil
+	return newConn(ws, o.Protocol, resp.Header, o.Options), nil
 }
 
-// URL returns the address that Dial connects to for an endpoint.
-func URL(endpoint string) (string, error) {
+// URL returns the address that Dial connects to for an endpoint. Its errors do
+// not repeat what may be a password.
+func URL(endpoint string) (*url.URL, error) {
 	u, err := url.Parse(strings.TrimSpace(endpoint))
-	if err != nil {
-		return "", fmt.Errorf("cannot read endpoint %q: %w", endpoint, err)
-	}
-	if (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
-		return "", fmt.Errorf("cannot use endpoint %q: it must be an http or https URL of a host, with at most a path", endpoint)
+	switch {
+	case err != nil:
+		return nil, errors.New("cannot read endpoint: it is not a URL")
+	case u.User != nil:
+		return nil, fmt.Errorf("cannot use endpoint %s: credentials belong into a header, not into the URL", u.Redacted())
+	case (u.Scheme != "http" && u.Scheme != "https") || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "":
+		return nil, fmt.Errorf("cannot use endpoint %q: it must be an http or https URL of a host, with at most a path", endpoint)
 	}
 	u.Path = strings.TrimRight(u.Path, "/") + path
 	u.RawPath = ""
-	return u.String(), nil
+	return u, nil
 }
 
 // StatusError is an upgrade that the controller refused.
@@ -82,7 +87,7 @@ func (e *StatusError) Error() string {
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-func newTransport(o DialOptions) *http.Transport {
+func newTransport(o DialOptions, target *url.URL) *http.Transport {
 	conf := o.TLS.Clone()
 	if conf == nil {
 		conf = &tls.Config{}
@@ -90,5 +95,13 @@ func newTransport(o DialOptions) *http.Transport {
 	if conf.MinVersion == 0 {
 		conf.MinVersion = tls.VersionTLS13
 	}
-	return &http.Transport{Proxy: o.Proxy, TLSClientConfig: conf}
+	t := &http.Transport{TLSClientConfig: conf}
+	switch {
+	case o.Proxy == nil:
+	case target.Scheme == "http":
+		t.DialContext = tunnelDialer(o.Proxy, target)
+	default:
+		t.Proxy = o.Proxy
+	}
+	return t
 }

@@ -6,7 +6,7 @@ const module = "github.com/seed-04209a44/peerd"
 // floors below its own; a package belongs to the room with the longest name
 // that is a prefix of its path.
 var floors = map[string]int{
-	"cmd/peerd": 5, "cmd/ccpc": 5, "cmd/internal": 5, "samples": 5,
+	"cmd/peerd": 5, "cmd/ccpc": 5, "cmd/internal": 5, "samples": 5, "acceptance": 5,
 
 	"peer": 4, "component": 4, "api": 4,
 
@@ -15,12 +15,13 @@ var floors = map[string]int{
 	"ccp": 2, "profiles": 2, "descriptor": 2, "control": 2, "probe": 2, "keeper": 2, "scaffold": 2,
 	"exchange/stream": 2, "exchange/websocket": 2, "exchange/unix": 2, "exchange/cluster": 2,
 
-	"lifecycle": 1, "exchange": 1, "journal": 1, "process": 1, "logs": 1,
+	"lifecycle": 1, "exchange": 1, "journal": 1, "process": 1, "logs": 1, "internal/version": 1,
 }
 
 // neighbours are the imports allowed on one floor, each with its reason.
 var neighbours = map[[2]string]string{
 	{"profiles", "descriptor"}:    "a profile names descriptors, and resolving it reads them",
+	{"peer", "api"}:               "the composition root serves its own API",
 	{"cmd/peerd", "cmd/internal"}: "what both programs share",
 	{"cmd/ccpc", "cmd/internal"}:  "what both programs share",
 }

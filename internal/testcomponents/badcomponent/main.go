@@ -33,6 +33,7 @@ var modes = map[string]func(){
 	"rubbish":         rubbish,        // prints something else than a handshake
 	"silent":          silent,         // prints nothing at all
 	"long-line":       longLine,       // a first line of 200 KiB
+	"no-newline":      noNewline,      // 200 KiB without a newline, then nothing
 	"early-exit":      earlyExit,      // ends with 3 before its handshake
 	"transport":       transport,      // a transport version nobody speaks
 	"tcp":             tcp,            // a TCP address
@@ -40,6 +41,7 @@ var modes = map[string]func(){
 	"symlink":         symlink,        // a symbolic link in its folder to a socket elsewhere
 	"stranger":        stranger,       // a socket in its folder that another process listens on
 	"versions":        versions,       // protocol versions that do not overlap
+	"unserved":        unserved,       // a socket that nobody serves
 	"deaf":            deaf,           // opens its stream, answers nothing
 	"flood":           flood,          // 200 KiB without newline on its real stdout, after the handshake
 	"json-log":        jsonLog,        // log lines that make a careless parser panic
@@ -52,6 +54,7 @@ var modes = map[string]func(){
 	"no-execution":    noExecution,    // stays in COMPONENT_START
 	"ignores-stop":    ignoresStop,    // acknowledges INITIATE_SHUTDOWN and goes on, SIGTERM too
 	"completes":       completes,      // its work is done at once
+	"env":             env,            // prints the names of its environment variables
 	"bare":            bare,           // no CCP at all: a bare gRPC stream that echoes, for benchmarks
 	"exit":            exits,          // ends with 37 in COMPONENT_EXECUTION
 }
@@ -83,6 +86,11 @@ func longLine() {
 	wait()
 }
 
+func noNewline() {
+	_, _ = os.Stdout.Write(bytes.Repeat([]byte("x"), 200<<10))
+	wait()
+}
+
 func earlyExit() {
 	fmt.Fprintln(os.Stderr, "cannot open the database")
 	os.Exit(3)
@@ -108,6 +116,12 @@ func symlink() {
 	link := filepath.Join(socketDir(), "link")
 	must(os.Symlink(filepath.Join(dir, "s"), link))
 	greet(1, "unix", link)
+}
+
+func unserved() {
+	path := filepath.Join(socketDir(), "s")
+	listen(path)
+	greet(1, "unix", path)
 }
 
 func stranger() {
@@ -178,7 +192,12 @@ func serve(answer func(exchange.Command) (any, bool)) { serveThen(answer, nil) }
 func serveThen(answer func(exchange.Command) (any, bool), then func(send func(exchange.Command))) {
 	path := filepath.Join(socketDir(), "s")
 	l := listen(path)
-	server := grpc.NewServer(stream.ServerOptions(stream.Options{})...)
+	options := append(stream.ServerOptions(stream.Options{}), grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+		method, _ := grpc.MethodFromServerStream(s)
+		fmt.Fprintf(os.Stderr, "unexpected call: %s\n", method)
+		return nil
+	}))
+	server := grpc.NewServer(options...)
 	stream.Register(server, stream.Options{}, func(_ context.Context, ch exchange.Channel) error {
 		for {
 			f, err := ch.Recv()
@@ -271,6 +290,18 @@ func good(w work) { component.Main(component.Info{Name: "bad", Version: "1.0"}, 
 func flood() {
 	good(work{execute: func(ctx context.Context) error {
 		_, _ = os.Stdout.Write(bytes.Repeat([]byte("x"), 200<<10))
+		<-ctx.Done()
+		return nil
+	}})
+}
+
+func env() {
+	good(work{execute: func(ctx context.Context) error {
+		for _, entry := range os.Environ() {
+			name, _, _ := strings.Cut(entry, "=")
+			fmt.Println(name)
+		}
+		fmt.Println("that is all")
 		<-ctx.Done()
 		return nil
 	}})
