@@ -13,7 +13,10 @@ import (
 // Markdown is the program's page for readers of the documentation.
 func Markdown(app *cli.App) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n%s.\n\n```\n%s\n```\n\n%s\n", app.Name, sentence(app.Usage), usageText(app), app.Description)
+	fmt.Fprintf(&b, "# %s\n\n%s.\n\n```\n%s\n```\n", app.Name, sentence(app.Usage), usageText(app))
+	if app.Description != "" {
+		fmt.Fprintf(&b, "\n%s\n", app.Description)
+	}
 	writeFlags(&b, "\n## Flags of every verb\n", app.Flags)
 	for _, c := range app.Commands {
 		if c.Hidden {
