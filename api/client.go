@@ -67,13 +67,11 @@ func (c *Client) Call(ctx context.Context, typ string, req, resp any) error {
 // order; an error from each ends the stream and is returned. The result is the
 // terminal reply's payload.
 func (c *Client) Stream(ctx context.Context, typ string, req any, each func(item json.RawMessage) error) (json.RawMessage, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel() // tells the peer to stop when each fails
 	body, err := c.send(ctx, typ, req, typeNDJSON)
 	if err != nil {
 		return nil, err
 	}
-	defer body.Close()
+	defer body.Close() // before the stream's end it tells the peer to stop
 	frames := json.NewDecoder(body)
 	for {
 		var f struct {

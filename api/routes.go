@@ -16,8 +16,7 @@ func (s *Server) routes() http.Handler {
 			mux.Handle(op.Method+" "+op.Many, s.operation(op))
 		}
 	}
-	mux.HandleFunc("GET /openapi.json", serveOpenAPI)
-	mux.HandleFunc("GET /docs", serveDocs)
+	mountPages(mux)
 	mux.Handle("GET /metrics", s.metrics.handler())
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { writeJSON(w, http.StatusOK, health{"ok"}) })
 	mux.HandleFunc("GET /readyz", s.serveReady)

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"errors"
+	"log"
 	"net"
 	"net/http"
 	"strings"
@@ -44,6 +45,9 @@ type Options struct {
 	// Stall is how long a stream waits for a subscriber whose queue is full
 	// before it cuts the subscriber off; default 10 s.
 	Stall time.Duration
+	// ErrorLog gets what net/http has to say of broken connections; nil: the
+	// standard logger.
+	ErrorLog *log.Logger
 }
 
 // Server serves the operations over HTTP.
@@ -83,6 +87,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		ReadHeaderTimeout: headerTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
+		ErrorLog:          s.opts.ErrorLog,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnContext:       withCredentials,
 	}

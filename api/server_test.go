@@ -5,7 +5,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"os"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -168,13 +170,51 @@ func TestMetrics(t *testing.T) {
 
 func TestPagesLoadNothingFromElsewhere(t *testing.T) {
 	f := start(t, nil)
-	for _, path := range []string{"/docs"} {
+	files := []string{"/", "/docs"}
+	entries, err := os.ReadDir("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		files = append(files, "/web/"+e.Name())
+	}
+	for _, path := range files {
 		resp, body := f.do(t, "GET", path, "")
+		body = strings.ReplaceAll(body, "http://www.w3.org/2000/svg", "") // a name, not a place
 		if resp.StatusCode != 200 || strings.Contains(body, "https://") || strings.Contains(body, "http://") {
 			t.Errorf("%s: %d, or it names another place", path, resp.StatusCode)
 		}
-		if csp := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") {
+		if csp := resp.Header.Get("Content-Security-Policy"); !strings.HasPrefix(csp, "default-src 'none'") || strings.Contains(csp, "unsafe") {
 			t.Errorf("%s: Content-Security-Policy %q", path, csp)
+		}
+	}
+	if resp, body := f.do(t, "GET", "/web/..%2Fopenapi.json", ""); resp.StatusCode != 404 {
+		t.Errorf("outside the folder: %d %.60s", resp.StatusCode, body)
+	}
+}
+
+// TestPageReferences: what a page or module refers to is there.
+func TestPageReferences(t *testing.T) {
+	f := start(t, nil)
+	reference := regexp.MustCompile(`(?:src|href)="(/[^"]+)"|from "\./([^"]+)"`)
+	_, index := f.do(t, "GET", "/", "")
+	_, docs := f.do(t, "GET", "/docs", "")
+	text := index + docs
+	entries, err := os.ReadDir("web")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range entries {
+		_, body := f.do(t, "GET", "/web/"+e.Name(), "")
+		text += body
+	}
+	for _, m := range reference.FindAllStringSubmatch(text, -1) {
+		path := m[1]
+		if m[2] != "" {
+			path = "/web/" + m[2]
+		}
+		if resp, _ := f.do(t, "GET", path, ""); resp.StatusCode != 200 {
+			t.Errorf("%s: %d", path, resp.StatusCode)
 		}
 	}
 }

@@ -2,6 +2,7 @@ package ccp
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -35,8 +36,8 @@ func (a Address) Validate() error {
 			return fmt.Errorf("address: %s %q must not contain %q, nor begin or end with an underscore", part.name, part.value, separator)
 		}
 	}
-	if strings.Contains(a.Version, "_") {
-		return fmt.Errorf("address: version %q must not contain an underscore", a.Version)
+	if strings.Contains(a.Version, "_") || slices.Contains(strings.Split(a.Version, "."), "") {
+		return fmt.Errorf("address: version %q must be words joined by single dots, without underscores", a.Version)
 	}
 	return nil
 }

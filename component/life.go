@@ -186,7 +186,7 @@ func (r *runtime) tell(ctx context.Context, e ccp.StatusEvent) {
 	if peer == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, ackTimeout)
+	ctx, cancel := context.WithTimeout(ctx, farewell)
 	defer cancel()
 	if err := ccp.NewClient(peer).Status(ctx, e); err != nil && !errors.Is(err, exchange.ErrClosed) {
 		r.log.Warn("the peer did not accept a report", "state", e.State, "error", err)

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"sync"
 	"syscall"
 	"time"
 
@@ -24,6 +23,7 @@ func run(info Info, c Component) int {
 
 	r := newRuntime(context.Background(), info, c, process)
 	current.Store(r)
+	r.onSignals() // from before the handshake line on: a peer may change its mind at once
 	server, err := handshake.Serve(handshake.Serving{
 		Accept:   r.serve,
 		Shutdown: func() { r.requestStop(defaultStopWait, "the host shuts its plugins down") },
@@ -32,26 +32,21 @@ func run(info Info, c Component) int {
 		_, _ = fmt.Fprintf(r.stderr, "%s %s: %v\n", info.Name, info.Version, err)
 		return ExitFailed
 	}
-	defer r.onSignals()()
 	code := r.live()
 	r.hangUp()
 	server.Close(time.Second)
 	return code
 }
 
-// onSignals makes SIGTERM and SIGINT requests to stop, once and again alike.
-func (r *runtime) onSignals() (stop func()) {
+// onSignals makes SIGTERM and SIGINT requests to stop, once and again alike,
+// until the process has ended: the goroutine is never ended, as there must be
+// no moment in which a signal kills.
+func (r *runtime) onSignals() {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT)
-	var wg sync.WaitGroup
-	wg.Go(func() {
+	go func() {
 		for s := range signals {
 			r.requestStop(defaultStopWait, s.String())
 		}
-	})
-	return func() {
-		signal.Stop(signals)
-		close(signals)
-		wg.Wait()
-	}
+	}()
 }

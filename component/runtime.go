@@ -19,10 +19,10 @@ import (
 const (
 	// defaultStopWait is the budget of a stop that nobody gave one: a signal.
 	defaultStopWait = 10 * time.Second
-	// ackTimeout is how long a report waits to be acknowledged by a peer that
-	// is there.
+	// ackTimeout is how long a report on the way up waits to be acknowledged by
+	// a peer that is there.
 	ackTimeout = 10 * time.Second
-	// farewell is how long the last words to a peer may take.
+	// farewell is the same on the way down, where a budget runs.
 	farewell = 2 * time.Second
 )
 

@@ -85,7 +85,7 @@ func (t *treeReader) syntaxError(err error) error {
 }
 
 func (t *treeReader) fail(line, column int, message string) error {
-	e := &Error{File: t.file, Line: line, Column: column, Message: message}
+	e := &Error{File: t.file, Line: line, Column: max(column, 1), Message: message}
 	if len(t.stack) > 0 {
 		e.Element = t.stack[len(t.stack)-1].path
 	}

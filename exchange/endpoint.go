@@ -124,29 +124,36 @@ func NewEndpoint(ch Channel, o Options) *Endpoint {
 	}
 }
 
-// Run receives until the channel ends or ctx does, then closes the channel,
+// Run receives until the channel ends or ctx does, then closes the channel
+// (with CloseTryAgain if ctx ended, where the transport has codes),
 // fails every waiting call with ErrClosed, cancels the running handlers, waits
 // for them, and returns why it ended (nil after an orderly close by either side).
 func (e *Endpoint) Run(ctx context.Context) error {
-	defer close(e.done)
 	handlers, cancel := context.WithCancel(ctx)
-	e.mu.Lock()
-	if e.running {
-		e.mu.Unlock()
-		panic("exchange: Endpoint.Run called twice")
-	}
-	e.running, e.handlers, e.stop = true, handlers, cancel
-	e.mu.Unlock()
-
-	unhook := context.AfterFunc(ctx, func() { e.ch.Close() })
+	defer cancel()
+	e.begin(handlers, cancel)
+	defer close(e.done)
+	unhook := context.AfterFunc(ctx, func() { CloseWith(e.ch, CloseTryAgain, "stopping") })
 	e.wg.Go(e.write)
 	err := e.end(ctx, e.receive())
+	if err != nil {
+		CloseWith(e.ch, CloseInternal, "")
+	}
 	e.ch.Close()
 	unhook()
 	cancel()
 	e.wg.Wait()
 	e.forget()
 	return err
+}
+
+func (e *Endpoint) begin(handlers context.Context, stop context.CancelFunc) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running {
+		panic("exchange: Endpoint.Run called twice")
+	}
+	e.running, e.handlers, e.stop = true, handlers, stop
 }
 
 // receive is the one goroutine that calls Recv. It never waits for a handler,
@@ -228,14 +235,14 @@ func (e *Endpoint) CloseWith(code int, reason string) error {
 		return e.ch.Close()
 	}
 	e.stop()
-	e.closeLater()
+	e.closeLater(code, reason)
 	return nil
 }
 
 // closeLater closes the channel in a while, whatever happens; e.mu must be held.
-func (e *Endpoint) closeLater() {
+func (e *Endpoint) closeLater(code int, reason string) {
 	if e.linger == nil {
-		e.linger = time.AfterFunc(lingerTime, func() { e.ch.Close() })
+		e.linger = time.AfterFunc(lingerTime, func() { CloseWith(e.ch, code, reason) })
 	}
 }
 

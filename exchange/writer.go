@@ -89,7 +89,7 @@ func (e *Endpoint) cannotSend(err error) {
 		return
 	}
 	e.broken = fmt.Errorf("cannot send: %w", err)
-	e.closeLater()
+	e.closeLater(CloseInternal, "")
 }
 
 // tooLarge confines a frame over the channel's limit to the command it is of.

@@ -88,6 +88,8 @@ func (h *Host) open(ctx context.Context, p Process, g greeting) (*Conn, error) {
 	if err := checkAddress(h.Dir, g.address); err != nil {
 		return nil, err
 	}
+	ctx, cancel := context.WithTimeoutCause(ctx, h.timeout(), fmt.Errorf("the component has not taken the connection within %v", h.timeout()))
+	defer cancel()
 	ctx, release := whileAlive(ctx, p, 0)
 	defer release()
 	socket, err := dial(ctx, g.address, p.Belongs)

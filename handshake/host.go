@@ -36,7 +36,7 @@ type Process interface {
 // Host connects to one component through go-plugin.
 type Host struct {
 	Dir      string        // private folder (0700) of this instance; the only place an address may lie in
-	Timeout  time.Duration // for the handshake line; default 30s
+	Timeout  time.Duration // for the handshake line, and again for the connection; default 30s
 	Versions []int         // transport versions; default {1}
 }
 
@@ -87,10 +87,7 @@ func (h *Host) Attach(ctx context.Context, p Process, address string, version in
 
 // firstLine waits for the handshake line and says why there is none.
 func (h *Host) firstLine(ctx context.Context, p Process) (string, error) {
-	limit := h.Timeout
-	if limit <= 0 {
-		limit = DefaultTimeout
-	}
+	limit := h.timeout()
 	timed, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	alive, release := whileAlive(timed, p, lastWords)
@@ -109,6 +106,13 @@ func (h *Host) firstLine(ctx context.Context, p Process) (string, error) {
 	default:
 		return "", fmt.Errorf("the component closed its output without a handshake line: %w", err)
 	}
+}
+
+func (h *Host) timeout() time.Duration {
+	if h.Timeout <= 0 {
+		return DefaultTimeout
+	}
+	return h.Timeout
 }
 
 func (h *Host) versions() []int {

@@ -43,12 +43,13 @@ func TestConnectRefuses(t *testing.T) {
 		{"tcp", `"tcp" address: only "unix" is accepted`, true},
 		{"outside", "not in its own folder", true},
 		{"symlink", "which is a symbolic link", true},
+		{"unserved", "not taken the connection within 300ms", true},
 		{"stranger", "is not part of the component", true},
 	} {
 		t.Run(c.mode, func(t *testing.T) {
 			t.Parallel()
 			host := &handshake.Host{Dir: testhost.Dir(t), Timeout: 10 * time.Second}
-			if c.mode == "silent" {
+			if c.mode == "silent" || c.mode == "unserved" {
 				host.Timeout = 300 * time.Millisecond
 			}
 			child := testhost.Start(t, host.Env(), bin, c.mode)
@@ -160,6 +161,57 @@ func connect(t *testing.T, mode string) (*testhost.Child, *ccp.Client) {
 		}
 	})
 	return child, ccp.NewClient(endpoint)
+}
+
+// Of all that go-plugin's client would call, nothing reaches the component, not
+// even when the connection is closed: Shutdown would end it.
+func TestOnlyTheChannelIsCalled(t *testing.T) {
+	host := &handshake.Host{Dir: testhost.Dir(t)}
+	child := testhost.Start(t, host.Env(), testhost.Build(t, bad), "versions")
+	conn, err := host.Connect(t.Context(), child)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello := ccp.Handshake{MinVersionSupported: "1.0", MaxVersionSupported: "1.0"}
+	for range 2 { // the second shows that the first one's end did no harm
+		endpoint := exchange.NewEndpoint(conn, exchange.Options{})
+		go func() { _ = endpoint.Run(context.Background()) }()
+		if _, err := ccp.NewClient(endpoint).Handshake(t.Context(), hello); err != nil {
+			t.Fatal(err)
+		}
+		_ = endpoint.Close()
+		<-endpoint.Done()
+		if err := conn.Wait(); err != nil {
+			t.Error(err)
+		}
+		if conn, err = host.Attach(t.Context(), child, conn.Address(), conn.Version()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = conn.Close()
+	if err := conn.Wait(); err != nil {
+		t.Error(err)
+	}
+	if text := child.Stderr().String(); strings.Contains(text, "unexpected call") {
+		t.Error(text)
+	}
+}
+
+// A component that is stopped like a debugger stops it delays nobody but
+// those who wait for it, and a connection to it can be closed.
+func TestFrozenComponent(t *testing.T) {
+	child, client := connect(t, "versions")
+	hello := ccp.Handshake{MinVersionSupported: "1.0", MaxVersionSupported: "1.0"}
+	if _, err := client.Handshake(t.Context(), hello); err != nil {
+		t.Fatal(err)
+	}
+	child.Freeze(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+	defer cancel()
+	if _, err := client.Handshake(ctx, hello); err == nil {
+		t.Error("a frozen component answered")
+	}
+	// connect's cleanup closes the connection while the component is frozen.
 }
 
 func TestHostRefusesAnUnsafeFolder(t *testing.T) {

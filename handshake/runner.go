@@ -81,10 +81,6 @@ func (h *Host) clientConfig(r *runner, dialer dialFunc) *plugin.ClientConfig {
 	for _, v := range h.versions() {
 		sets[v] = plugin.PluginSet{pluginName: clientPlugin{}}
 	}
-	limit := h.Timeout
-	if limit <= 0 {
-		limit = DefaultTimeout
-	}
 	return &plugin.ClientConfig{
 		HandshakeConfig:  plugin.HandshakeConfig{MagicCookieKey: cookieKey, MagicCookieValue: cookieValue},
 		VersionedPlugins: sets,
@@ -93,7 +89,7 @@ func (h *Host) clientConfig(r *runner, dialer dialFunc) *plugin.ClientConfig {
 			return r, os.Remove(dir) // made for each client; the component listens in Host.Dir itself
 		},
 		UnixSocketConfig:    &plugin.UnixSocketConfig{TempDir: h.Dir},
-		StartTimeout:        limit,
+		StartTimeout:        h.timeout(),
 		SkipHostEnv:         true,
 		PluginLogBufferSize: 16,
 		// Only level Off keeps go-plugin from parsing what it would log.

@@ -54,8 +54,9 @@ func Serve(o Serving) (*Server, error) {
 		o.Versions = defaultVersions
 	}
 	// Left over from a peer's own parent, these would turn on what no peer uses.
-	_ = os.Unsetenv("PLUGIN_CLIENT_CERT")
-	_ = os.Unsetenv("PLUGIN_MULTIPLEX_GRPC")
+	for _, name := range []string{"PLUGIN_CLIENT_CERT", "PLUGIN_MULTIPLEX_GRPC", "PLUGIN_UNIX_SOCKET_GROUP"} {
+		_ = os.Unsetenv(name)
+	}
 
 	s := &Server{o: o, out: os.Stdout, err: os.Stderr, made: make(chan struct{}), served: make(chan struct{})}
 	s.first = sync.OnceFunc(s.takeBack)

@@ -1,6 +1,7 @@
 package handshake
 
 import (
+	"os"
 	"strings"
 	"testing"
 
@@ -134,4 +135,22 @@ func FuzzParseLine(f *testing.F) {
 			t.Errorf("%+v came back as %+v, %v", g, again, err)
 		}
 	})
+}
+
+// What spec.md tells authors in other languages is what this package does.
+func TestSpecHasTheHandshake(t *testing.T) {
+	text, err := os.ReadFile("../ccp/spec.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{cookieKey, cookieValue, envVersions, envSocketDir} {
+		if !strings.Contains(string(text), "`"+part+"`") {
+			t.Errorf("spec.md does not name %s", part)
+		}
+	}
+	_, rest, _ := strings.Cut(string(text), "```text\n")
+	line, _, _ := strings.Cut(rest, "\n")
+	if _, err := parseLine(line, defaultVersions); err != nil {
+		t.Errorf("the handshake line of spec.md: %v", err)
+	}
 }

@@ -4,12 +4,20 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
-// maxBatch bounds the writes that share one transaction, and those waiting.
-const maxBatch = 1024
+const (
+	// maxBatch bounds the writes that share one transaction, and those waiting.
+	maxBatch = 1024
+	// maxDetail bounds Record.Detail; what is longer is cut, and says so.
+	maxDetail = 4 << 10
+	// maxRow bounds what one record, instance or setting takes.
+	maxRow = 1 << 20
+)
 
 // write is one caller's change, waiting to be committed whole.
 type write struct {
@@ -37,7 +45,10 @@ func (w *write) addRecord(r *Record) error {
 	}
 	stored := *r
 	stored.Seq = 0
-	payload, err := json.Marshal(&stored)
+	if n := len(stored.Detail); n > maxDetail {
+		stored.Detail = strings.ToValidUTF8(stored.Detail[:maxDetail], "") + fmt.Sprintf("… (%d bytes in all)", n)
+	}
+	payload, err := encode(&stored)
 	if err != nil {
 		return fmt.Errorf("cannot store a record of %s/%s: %w", r.Application, r.Name, err)
 	}
@@ -50,12 +61,20 @@ func (w *write) addInstance(i *Instance) error {
 	if err != nil {
 		return err
 	}
-	payload, err := json.Marshal(i)
+	payload, err := encode(i)
 	if err != nil {
 		return fmt.Errorf("cannot store instance %s/%s: %w", i.Application, i.Name, err)
 	}
 	w.rows = append(w.rows, row{bucket: bucketInstances, key: key, value: payload})
 	return nil
+}
+
+func encode(v any) ([]byte, error) {
+	b, err := json.Marshal(v)
+	if err == nil && len(b) > maxRow {
+		err = fmt.Errorf("it has %d bytes and may have %d", len(b), maxRow)
+	}
+	return b, err
 }
 
 // commit hands w to the committer and waits for the outcome. It also waits
@@ -193,7 +212,7 @@ func (j *Journal) open() error {
 		db, err = bolt.Open(j.path, 0o600, boltOptions())
 		return err
 	})
-	if errors.Is(err, bolt.ErrTimeout) {
+	if errors.Is(err, berrors.ErrTimeout) {
 		return fmt.Errorf("%w: %s is held", ErrLocked, j.path)
 	}
 	if err != nil {

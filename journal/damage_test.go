@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"os"
@@ -8,6 +9,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	bolt "go.etcd.io/bbolt"
 )
 
 // sample writes a small journal with a bit of everything, closes it and
@@ -23,8 +26,12 @@ func sample(t testing.TB) (file []byte, contents string) {
 			t.Fatal(err)
 		}
 	}
-	for i := range 90 {
-		mustAppend(t, j, rec("orders", "feed", fmt.Sprint(i)))
+	for range 10 {
+		recs := make([]Record, 9)
+		for i := range recs {
+			recs[i] = rec("orders", "feed", fmt.Sprint(i))
+		}
+		mustAppend(t, j, recs...)
 	}
 	if err := j.Put("plan", []byte(strings.Repeat("hash", 2000))); err != nil { // overflow pages
 		t.Fatal(err)
@@ -94,7 +101,7 @@ func TestDamageAnywhere(t *testing.T) {
 	if _, err := f.Write(file); err != nil {
 		t.Fatal(err)
 	}
-	refused, opened, step := 0, 0, 13
+	refused, opened, step := 0, 0, 41
 	if os.Getenv("JOURNAL_EVERY_BYTE") != "" {
 		step = 1
 	}
@@ -171,6 +178,55 @@ func TestMessageOfDamageNamesFileAndNextStep(t *testing.T) {
 		if !strings.Contains(err.Error(), part) {
 			t.Errorf("%q does not say %q", err, part)
 		}
+	}
+}
+
+// A file that is sound to bbolt and lacks what was written, or has more.
+func TestMissingAndForeignRowsAreRefused(t *testing.T) {
+	for name, spoil := range map[string]func(tx *bolt.Tx) error{
+		"record": func(tx *bolt.Tx) error { return tx.Bucket([]byte(bucketRecords)).Delete(seqKey(140)) },
+		"record and index": func(tx *bolt.Tx) error {
+			return errors.Join(tx.Bucket([]byte(bucketRecords)).Delete(seqKey(140)),
+				tx.Bucket([]byte(bucketIndex)).Delete(indexKey([]byte("orders\x00feed"), 140)))
+		},
+		"instance": func(tx *bolt.Tx) error {
+			return tx.Bucket([]byte(bucketInstances)).Delete([]byte("orders\x00ticker#0"))
+		},
+		"bucket": func(tx *bolt.Tx) error { return tx.DeleteBucket([]byte(bucketSettings)) },
+		"state":  func(tx *bolt.Tx) error { return tx.Bucket([]byte(bucketMeta)).Delete([]byte(keyState)) },
+		"copied row": func(tx *bolt.Tx) error {
+			b := tx.Bucket([]byte(bucketRecords))
+			return b.Put(seqKey(7), bytes.Clone(b.Get(seqKey(140))))
+		},
+		"foreign bucket": func(tx *bolt.Tx) error {
+			b, err := tx.CreateBucket([]byte("foreign"))
+			return errors.Join(err, b.Put([]byte("k"), []byte("v")))
+		},
+		"well sealed row": func(tx *bolt.Tx) error {
+			return tx.Bucket([]byte(bucketSettings)).Put([]byte("k"), seal(bucketSettings, []byte("k"), []byte("v")))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			file, contents := sample(t)
+			dir := t.TempDir()
+			path := filepath.Join(dir, "spoilt.db")
+			if err := os.WriteFile(path, file, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			db, err := bolt.Open(path, 0o600, boltOptions())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(db.Update(spoil), db.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if file, err = os.ReadFile(path); err != nil {
+				t.Fatal(err)
+			}
+			if !check(t, dir, file, contents, name) {
+				t.Fatal("accepted")
+			}
+		})
 	}
 }
 

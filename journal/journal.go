@@ -166,6 +166,9 @@ func (j *Journal) Put(key string, value []byte) error {
 	if key == "" || len(key) > maxName {
 		return fmt.Errorf("a setting's key has 1 to %d bytes, %q has %d", maxName, key, len(key))
 	}
+	if len(value) > maxRow {
+		return fmt.Errorf("setting %q has %d bytes and may have %d", key, len(value), maxRow)
+	}
 	return j.change(bucketSettings, []byte(key), value)
 }
 

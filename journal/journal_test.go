@@ -1,12 +1,11 @@
 package journal
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -232,6 +231,20 @@ func TestBadNamesAreRefused(t *testing.T) {
 	}
 }
 
+func TestWhatIsTooLongIsCutOrRefused(t *testing.T) {
+	j := open(t, t.TempDir(), Options{})
+	r := rec("a", "x", "failed")
+	r.Detail = strings.Repeat("é", 5000)
+	mustAppend(t, j, r)
+	if got := mustRead(t, j, Filter{})[0].Detail; len(got) > maxDetail+40 || !strings.HasSuffix(got, "é… (10000 bytes in all)") {
+		t.Errorf("%d bytes, ending in %q", len(got), got[len(got)-40:])
+	}
+	_, err := j.Append(nil, Instance{Application: "a", Name: "x", Live: make([]byte, maxRow)})
+	if err == nil || j.Put("k", make([]byte, maxRow+1)) == nil {
+		t.Error("a row without bound was accepted")
+	}
+}
+
 func TestParallelWritersShareCommitsAndLoseNothing(t *testing.T) {
 	dir := t.TempDir()
 	j := open(t, dir, Options{Keep: 10_000})
@@ -276,55 +289,6 @@ func TestClosedJournalSaysSo(t *testing.T) {
 	}
 }
 
-// The child of TestKilledWriter: appends for ever, telling each acknowledged
-// sequence number on stdout.
-func TestMainAsWriter(t *testing.T) {
-	dir := os.Getenv("JOURNAL_TEST_WRITER")
-	if dir == "" {
-		t.Skip("only as a child of TestKilledWriterLosesNothingAcknowledged")
-	}
-	j := open(t, dir, Options{Keep: 50})
-	for {
-		fmt.Println(mustAppend(t, j, rec("a", "x", "running")))
-	}
-}
-
-func TestKilledWriterLosesNothingAcknowledged(t *testing.T) {
-	dir := t.TempDir()
-	var acked uint64
-	for round := range 5 {
-		cmd := exec.Command(os.Args[0], "-test.run=^TestMainAsWriter$")
-		cmd.Env = append(os.Environ(), "JOURNAL_TEST_WRITER="+dir)
-		out, err := cmd.StdoutPipe()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if err := cmd.Start(); err != nil {
-			t.Fatal(err)
-		}
-		for range 20 + round*17 {
-			if _, err := fmt.Fscan(out, &acked); err != nil {
-				t.Fatal(err)
-			}
-		}
-		_ = cmd.Process.Kill()
-		for { // what it still said before it died
-			if _, err := fmt.Fscan(out, &acked); err != nil {
-				break
-			}
-		}
-		_ = cmd.Wait()
-		j := open(t, dir, Options{Keep: 50})
-		recs := mustRead(t, j, Filter{Last: 1})
-		if len(recs) != 1 || recs[0].Seq < acked || recs[0].Seq > acked+1 {
-			t.Fatalf("acknowledged %d, found %v", acked, seqs(recs))
-		}
-		if err := j.Close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 func TestNewerFormatIsRefused(t *testing.T) {
 	dir := t.TempDir()
 	if err := open(t, dir, Options{}).Close(); err != nil {
@@ -346,102 +310,5 @@ func TestNewerFormatIsRefused(t *testing.T) {
 	var v *VersionError
 	if !errors.As(err, &v) || v.Found != 9 {
 		t.Fatalf("got %v", err)
-	}
-}
-
-func TestWatchGoesFromDiskToLive(t *testing.T) {
-	j := open(t, t.TempDir(), Options{Keep: 10_000})
-	for range 2 * watchPage {
-		mustAppend(t, j, rec("a", "x", "running"), rec("a", "other", "running"))
-	}
-	ctx, cancel := context.WithCancel(t.Context())
-	defer cancel()
-	var writer sync.WaitGroup
-	defer writer.Wait()
-	n := 0
-	for r, err := range j.Watch(ctx, Filter{Application: "a", Name: "x", Since: 2}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		if want := uint64(3 + 2*n); r.Seq != want {
-			t.Fatalf("seq %d, want %d", r.Seq, want)
-		}
-		n++
-		if n == 2*watchPage-1 {
-			writer.Go(func() {
-				for range 3 {
-					mustAppend(t, j, rec("a", "x", "live"), rec("a", "other", "live"))
-				}
-			})
-		}
-		if n == 2*watchPage+2 {
-			cancel()
-		}
-	}
-	if n != 2*watchPage+2 {
-		t.Fatalf("%d records", n)
-	}
-}
-
-func TestWatchLast(t *testing.T) {
-	j := open(t, t.TempDir(), Options{})
-	mustAppend(t, j, rec("a", "x", "1"), rec("a", "x", "2"), rec("a", "x", "3"))
-	var got []uint64
-	for r, err := range j.Watch(t.Context(), Filter{Last: 2}) {
-		if err != nil {
-			t.Fatal(err)
-		}
-		got = append(got, r.Seq)
-		if len(got) == 2 {
-			mustAppend(t, j, rec("a", "x", "4"))
-		}
-		if r.Seq == 4 {
-			break
-		}
-	}
-	if fmt.Sprint(got) != "[2 3 4]" {
-		t.Fatal(got)
-	}
-}
-
-func TestSlowWatcherIsToldOfWhatAgedOut(t *testing.T) {
-	j := open(t, t.TempDir(), Options{Keep: 3})
-	mustAppend(t, j, rec("a", "x", "first"), rec("a", "y", "first"))
-	var got []string
-	for r, err := range j.Watch(t.Context(), Filter{Name: "x"}) {
-		var gap *GapError
-		switch {
-		case errors.As(err, &gap):
-			got = append(got, fmt.Sprintf("gap %d-%d", gap.After, gap.Before))
-		case err != nil:
-			t.Fatal(err)
-		default:
-			got = append(got, fmt.Sprint(r.Seq))
-		}
-		if r.Seq == 1 { // slow: meanwhile ten more come, three of which stay
-			for range 10 {
-				mustAppend(t, j, rec("a", "x", "more"))
-			}
-		}
-		if r.Seq == 12 {
-			break
-		}
-	}
-	if fmt.Sprint(got) != "[1 gap 2-10 10 11 12]" {
-		t.Fatal(got)
-	}
-}
-
-func TestWatchEndsWithClose(t *testing.T) {
-	j := open(t, t.TempDir(), Options{})
-	mustAppend(t, j, rec("a", "x", "1"))
-	var last error
-	for _, err := range j.Watch(t.Context(), Filter{}) {
-		if last = err; err == nil {
-			go func() { _ = j.Close() }()
-		}
-	}
-	if !errors.Is(last, ErrClosed) {
-		t.Fatal(last)
 	}
 }

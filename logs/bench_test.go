@@ -49,6 +49,17 @@ func BenchmarkFlood(b *testing.B) {
 			})
 		}
 	})
+	b.Run("Capture of a reader", func(b *testing.B) {
+		b.SetBytes(size)
+		for b.Loop() {
+			w := openWriter(b, b.TempDir(), Options{})
+			flood(b, size, func(r *os.File) {
+				if err := Capture(struct{ io.Reader }{r}, w, nil, nil); err != nil {
+					b.Fatal(err)
+				}
+			})
+		}
+	})
 	b.Run("io.Copy", func(b *testing.B) {
 		b.SetBytes(size)
 		for b.Loop() {

@@ -5,17 +5,6 @@ import (
 	"context"
 	"fmt"
 	"iter"
-	"time"
-)
-
-// How often a follower looks for new bytes: soon after some came, then less
-// and less often.
-const (
-	pollFirst = 10 * time.Millisecond
-	pollMost  = 250 * time.Millisecond
-	// partialAfter is how long a follower waits for the end of a line before
-	// it yields what there is.
-	partialAfter = 500 * time.Millisecond
 )
 
 // Read merges the sources by time and yields their lines until the end, or
@@ -65,6 +54,7 @@ func (r *reader) open(sources []Source) bool {
 			if !r.check(s, s.open()) {
 				return false
 			}
+			r.position(s) // closes what is not needed before more is opened
 		}
 	}
 	return true
@@ -89,21 +79,21 @@ func (r *reader) check(s *stream, err error) bool {
 	return r.yield(Line{}, fmt.Errorf("cannot read the %s log of %s: %w", s.name, s.source.Name, err))
 }
 
+// position goes to where reading begins.
+func (r *reader) position(s *stream) {
+	if r.q.Tail == 0 {
+		s.skipAll()
+		return
+	}
+	s.seekSince(r.q.Since)
+	if r.q.Tail > 0 {
+		s.seekTail(r.q.Tail)
+	}
+}
+
 // past yields what is there when Read begins.
 func (r *reader) past() bool {
-	if r.q.Tail == 0 {
-		for _, s := range r.streams {
-			s.skipAll()
-		}
-		return true
-	}
-	for _, s := range r.streams {
-		s.seekSince(r.q.Since)
-		if r.q.Tail > 0 {
-			s.seekTail(r.q.Tail)
-		}
-	}
-	if r.q.Tail < 0 {
+	if r.q.Tail <= 0 {
 		return r.merge(!r.q.Follow, r.show)
 	}
 	// Each stream stands at its own last lines; the last of all are among them.
@@ -170,54 +160,4 @@ func (h *byTime) Pop() any {
 	s := old[len(old)-1]
 	*h = old[:len(old)-1]
 	return s
-}
-
-// follow yields what comes until the context ends.
-func (r *reader) follow() {
-	wait := pollFirst
-	timer := time.NewTimer(wait)
-	defer timer.Stop()
-	for {
-		for _, s := range r.streams {
-			if !r.check(s, s.grow()) {
-				return
-			}
-		}
-		any := false
-		ok := r.merge(false, func(l Line) bool {
-			any = true
-			return r.show(l)
-		})
-		if !ok || !r.unfinished() {
-			return
-		}
-		if wait = min(2*wait, pollMost); any {
-			wait = pollFirst
-		}
-		timer.Reset(wait)
-		select {
-		case <-r.ctx.Done():
-			return
-		case <-timer.C:
-		}
-	}
-}
-
-// unfinished yields the beginnings of lines that have waited long enough.
-func (r *reader) unfinished() bool {
-	for _, s := range r.streams {
-		if len(s.acc) == 0 {
-			s.waiting = time.Time{}
-			continue
-		}
-		if now := time.Now(); s.waiting.IsZero() || len(s.acc) != s.waited {
-			s.waiting, s.waited = now, len(s.acc)
-		} else if now.Sub(s.waiting) >= partialAfter && s.flush(true) {
-			s.ready = false
-			if !r.show(s.head) {
-				return false
-			}
-		}
-	}
-	return true
 }

@@ -23,14 +23,12 @@ import (
 // launcher starts generations: it is the supervisor's way to processes,
 // captured output, probes and the component's channel.
 type launcher struct {
-	door    *process.Door
-	log     hclog.Logger
-	run     string        // folder of the private folders, one for each generation
-	logs    string        // folder of captured output
-	slots   chan struct{} // starts at one time
-	levels  *levelStore
-	peer    string // the peer's name
-	version string
+	door   *process.Door
+	log    hclog.Logger
+	run    string        // folder of the private folders, one for each generation
+	logs   string        // folder of captured output
+	slots  chan struct{} // starts at one time
+	levels *levelStore
 }
 
 // Launch implements supervisor.Launcher.

@@ -139,3 +139,41 @@ func TestAdoptWhatALeaderLeft(t *testing.T) {
 		await(t, "end of the tree", p.Empty())
 	})
 }
+
+// What a dead program left is found by its name, leader or not.
+func TestFind(t *testing.T) {
+	eachContainment(t, func(t *testing.T, d *Door) {
+		with, without := shell("sleep 1000 & sleep 1000"), shell("setsid sleep 1000 & exit 0")
+		name := "find-me-" + newToken("")[1:]
+		with.Name, without.Name = name, name
+		other := shell("sleep 1000")
+		other.Name = name + "-not"
+		start(t, d, other)
+		a, b := start(t, d, with), start(t, d, without)
+		await(t, "exit of the second leader", b.Exited())
+		found, err := d.Find(name)
+		if err != nil || len(found) != 2 {
+			t.Fatalf("found %+v, %v", found, err)
+		}
+		for _, id := range found {
+			switch want := a.Identity(); id.Token {
+			case want.Token:
+				if id != want {
+					t.Errorf("found %+v, want %+v", id, want)
+				}
+			case b.Identity().Token:
+				p, err := d.Adopt(id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if left := p.Kill(t.Context()); left != nil {
+					t.Errorf("left: %v", left)
+				}
+				p.Release()
+			default:
+				t.Errorf("found a stranger: %+v", id)
+			}
+		}
+		await(t, "end of the second tree", b.Empty())
+	})
+}

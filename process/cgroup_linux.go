@@ -6,7 +6,9 @@ import (
 	"os"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"syscall"
+	"time"
 )
 
 // limits says whether a controller can bound instances.
@@ -106,7 +108,7 @@ func (h hierarchies) create(name string, held containment, l Limits) (g group, e
 		}
 	}
 	for _, s := range l.v1() {
-		if (held == cgroupV2 && h.v2[s.controller]) || h.v1[s.controller] == "" {
+		if !h.onV1(held, s.controller) {
 			continue
 		}
 		if err := g.limit(filepath.Join(h.v1[s.controller], name), s); err != nil {
@@ -114,6 +116,12 @@ func (h hierarchies) create(name string, held containment, l Limits) (g group, e
 		}
 	}
 	return g, nil
+}
+
+// onV1 says whether a controller is to be used in version 1: where it is only
+// there, or the tree is not held by version 2.
+func (h hierarchies) onV1(held containment, controller string) bool {
+	return h.v1[controller] != "" && !(held == cgroupV2 && h.v2[controller])
 }
 
 // limit writes one v1 setting, making its folder first.
@@ -135,24 +143,38 @@ func (s setting) write(dir string) error {
 	return err
 }
 
-// remove deletes the cgroups, deepest first: a member may have made its own
-// below. It does nothing to a cgroup that still holds processes.
+// A process may hold its cgroup for a moment after it was seen to have ended.
+const (
+	removeTries = 6
+	removePause = time.Millisecond
+)
+
+// remove deletes the cgroups. One that still holds processes stays, and is
+// swept up later.
 func (g group) remove() {
 	for _, dir := range append([]string{g.unified, g.freezer}, g.others...) {
-		if dir != "" {
-			removeCgroup(dir)
+		pause := removePause
+		for range removeTries {
+			if dir == "" || !errors.Is(removeCgroup(dir), syscall.EBUSY) {
+				break
+			}
+			time.Sleep(pause) //nolint:forbidigo // the kernel announces this to nobody
+			pause *= 2
 		}
 	}
 }
 
-func removeCgroup(dir string) {
+// removeCgroup deletes deepest first: a member may have made its own below.
+func removeCgroup(dir string) error {
 	entries, _ := os.ReadDir(dir)
 	for _, entry := range entries {
 		if entry.IsDir() {
-			removeCgroup(filepath.Join(dir, entry.Name()))
+			if err := removeCgroup(filepath.Join(dir, entry.Name())); err != nil {
+				return err
+			}
 		}
 	}
-	_ = syscall.Rmdir(dir)
+	return syscall.Rmdir(dir)
 }
 
 // cgroupPids lists the processes of dir and of every cgroup below it; a removed
@@ -190,19 +212,23 @@ func writeFile(path, text string) error {
 	return err
 }
 
-// find gathers the cgroups of an instance that another process made, by the
-// one which holds its tree.
-func (h hierarchies) find(dir string) group {
+// cgroupName is the name of an instance's cgroups.
+func cgroupName(token string) string { return strings.ReplaceAll(token, ":", "-") }
+
+// find gathers the cgroups of an instance, which another process may have made.
+func (h hierarchies) find(id Identity) group {
 	var g group
-	if exists(filepath.Join(dir, "freezer.state")) {
-		g.freezer = dir
-	} else {
-		g.unified = dir
+	switch {
+	case id.Cgroup == "":
+	case exists(filepath.Join(id.Cgroup, "freezer.state")):
+		g.freezer = id.Cgroup
+	default:
+		g.unified = id.Cgroup
 	}
 	for _, controller := range limitControllers {
-		other := filepath.Join(h.v1[controller], filepath.Base(dir))
-		if h.v1[controller] != "" && exists(other) {
-			g.others = append(g.others, other)
+		dir := filepath.Join(h.v1[controller], cgroupName(id.Token))
+		if h.v1[controller] != "" && id.Token != "" && exists(dir) {
+			g.others = append(g.others, dir)
 		}
 	}
 	return g

@@ -160,7 +160,7 @@ func (d *Door) register(p *Process) error {
 	return nil
 }
 
-// forgetLeader is called when the leader was reaped and its pid is free.
+// forgetLeader leaves the pid to the reaper: it was waited for, or will not be.
 func (d *Door) forgetLeader(p *Process) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -171,13 +171,14 @@ func (d *Door) forgetLeader(p *Process) {
 
 // treeOf finds the tree of a process by what its identity says.
 func (d *Door) treeOf(id Identity) tree {
+	g := d.hierarchies.find(id)
 	switch {
-	case id.Cgroup == "":
-		return newSessionTree(id, d.table)
-	case exists(id.Cgroup + "/freezer.state"):
-		return newFreezerTree(d.hierarchies.find(id.Cgroup))
+	case g.unified != "":
+		return newUnifiedTree(g)
+	case g.freezer != "":
+		return newFreezerTree(g)
 	}
-	return newUnifiedTree(d.hierarchies.find(id.Cgroup))
+	return newSessionTree(id, d.table, g)
 }
 
 // newToken names one generation: the instance's name and 64 random bits.

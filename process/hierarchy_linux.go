@@ -193,7 +193,7 @@ func (h hierarchies) sweep(now time.Time) {
 		for _, entry := range entries {
 			info, err := entry.Info()
 			if err == nil && entry.IsDir() && now.Sub(info.ModTime()) > staleAge {
-				removeCgroup(filepath.Join(dir, entry.Name()))
+				_ = removeCgroup(filepath.Join(dir, entry.Name()))
 			}
 		}
 	}

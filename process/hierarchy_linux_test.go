@@ -71,7 +71,7 @@ func TestDelegateVacatesItsCgroup(t *testing.T) {
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	defer removeCgroup(dir)
+	defer func() { _ = removeCgroup(dir) }()
 	s := helper("delegate " + dir)
 	s.Args = []string{"sh", "-c", "echo $$ > " + dir + "/cgroup.procs && exec " + s.Path}
 	s.Path = "/bin/sh"

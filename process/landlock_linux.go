@@ -69,9 +69,9 @@ func (o *order) restrictPaths() error {
 		optional bool
 		paths    []string
 	}{
-		{mayRead, false, append([]string{o.Path}, o.Sandbox.ReadOnly...)},
+		{mayRead, false, append([]string{string(o.Path)}, o.Sandbox.ReadOnly...)},
 		{handled(), false, o.Sandbox.ReadWrite},
-		{mayRead, true, append([]string{interpreter(o.Path)}, libraries...)},
+		{mayRead, true, append([]string{interpreter(string(o.Path))}, libraries...)},
 		{handled(), true, devices},
 	} {
 		for _, path := range rule.paths {

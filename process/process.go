@@ -64,12 +64,13 @@ func newProcess(id Identity, t tree, l leader, r *reserve) *Process {
 }
 
 // watch follows the process from birth to the end of its tree.
-func (p *Process) watch(done <-chan struct{}, reaped func()) {
+// forget is called when nobody waits for the leader any more.
+func (p *Process) watch(done <-chan struct{}, forget func()) {
 	exit, ok := p.leader.wait(done)
+	forget()
 	if !ok {
 		return
 	}
-	reaped()
 	p.exit = exit
 	close(p.exited)
 	if p.tree.waitEmpty(done) {
@@ -149,7 +150,8 @@ func (p *Process) Members() []Member {
 // Usage samples the tree.
 func (p *Process) Usage() (Usage, error) { return p.tree.usage() }
 
-// Release frees the tree's cgroup and fds; call it once the tree is empty.
+// Release frees the tree's cgroup and fds; call it once the tree is empty or
+// given up. A leader that still lives then is reaped like an orphan.
 // The other methods must not be called afterwards, save Identity, Exit and the
 // channels.
 func (p *Process) Release() {

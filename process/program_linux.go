@@ -25,7 +25,7 @@ func openProgram(o order) (program, error) {
 	if o.Checksum == "" {
 		return program{}, nil
 	}
-	file, err := os.Open(o.Path)
+	file, err := os.Open(string(o.Path))
 	if err != nil {
 		return program{}, failed{"open the executable", err}
 	}
@@ -42,9 +42,9 @@ func openProgram(o order) (program, error) {
 // exec becomes the program.
 func (p program) exec(o order) error {
 	if p.file == nil {
-		return failed{"", syscall.Exec(o.Path, o.Args, o.Env)}
+		return failed{"", syscall.Exec(string(o.Path), plainly(o.Args), plainly(o.Env))}
 	}
-	if interpreter(o.Path) != "" { // it will open the file again, by its fd
+	if interpreter(string(o.Path)) != "" { // it will open the file again, by its fd
 		if _, err := unix.FcntlInt(p.file.Fd(), unix.F_SETFD, 0); err != nil {
 			return failed{"keep the script open", err}
 		}
@@ -52,7 +52,7 @@ func (p program) exec(o order) error {
 	// An exec that fails gives back the limit of open files that the runtime
 	// raised for itself; execveat below would pass the raised one on.
 	_ = syscall.Exec("", nil, nil)
-	return failed{"", execFile(p.file, o.Args, o.Env)}
+	return failed{"", execFile(p.file, plainly(o.Args), plainly(o.Env))}
 }
 
 // execFile is execveat of an open file.

@@ -77,7 +77,7 @@ func (o *order) chdir() error {
 	if o.Dir == "" {
 		return nil
 	}
-	if err := syscall.Chdir(o.Dir); err != nil {
+	if err := syscall.Chdir(string(o.Dir)); err != nil {
 		return fmt.Errorf("%q: %w", o.Dir, err)
 	}
 	return nil

@@ -17,10 +17,13 @@ const tokenVariable = "PEERD_INSTANCE"
 // sessionTree holds a tree by what its members cannot easily shed: the session
 // of the leader, their ancestry below it, and the inherited environment. A
 // member that gives up all three escapes.
-type sessionTree struct{ roster }
+type sessionTree struct {
+	roster
+	group group // what limits it
+}
 
-func newSessionTree(id Identity, t *table) *sessionTree {
-	return &sessionTree{roster{&sessionHolder{leader: id, table: t, known: map[int]uint64{}}}}
+func newSessionTree(id Identity, t *table, g group) *sessionTree {
+	return &sessionTree{newRoster(&sessionHolder{leader: id, table: t, known: map[int]uint64{}}), g}
 }
 
 // killPasses bound how often one kill looks for members born during the last.
@@ -30,7 +33,7 @@ const killPasses = 10
 // between the look and the signal.
 func (t *sessionTree) kill() error {
 	for range killPasses {
-		stats, err := t.stats()
+		stats, err := t.stats(time.Now())
 		if err != nil || len(stats) == 0 {
 			return err
 		}
@@ -41,7 +44,7 @@ func (t *sessionTree) kill() error {
 	return nil
 }
 
-func (t *sessionTree) release() {}
+func (t *sessionTree) release() { t.group.remove() }
 
 // sessionHolder remembers members it has seen, so that one that is orphaned
 // later is still known.
@@ -53,8 +56,8 @@ type sessionHolder struct {
 	known map[int]uint64 // pid → start ticks
 }
 
-func (h *sessionHolder) stats() ([]stat, error) {
-	snap, err := h.table.snapshot(time.Now())
+func (h *sessionHolder) stats(since time.Time) ([]stat, error) {
+	snap, err := h.table.snapshot(since)
 	if err != nil {
 		return nil, err
 	}
@@ -129,11 +132,11 @@ type table struct {
 	last *snapshot
 }
 
-// snapshot is never older than asked.
-func (t *table) snapshot(asked time.Time) (*snapshot, error) {
+// snapshot is of some time not before since.
+func (t *table) snapshot(since time.Time) (*snapshot, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if t.last != nil && !t.last.taken.Before(asked) {
+	if t.last != nil && !t.last.taken.Before(since) {
 		return t.last, nil
 	}
 	next := &snapshot{taken: time.Now()}
@@ -193,22 +196,32 @@ func (s *snapshot) token(st stat) string {
 	key := process{st.pid, st.start}
 	token, read := s.tokens[key]
 	if !read {
-		token = readToken(st.pid)
+		token = readToken(st)
 		s.tokens[key] = token
 	}
 	return token
 }
 
+// In the midst of an exec a process shows an empty environment for a moment.
+const (
+	environTries = 5
+	environPause = time.Millisecond
+)
+
 // readToken finds the marker in a process's environment; "-" if it has none.
-func readToken(pid int) string {
-	environ, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/environ")
-	if err != nil {
-		return "-"
-	}
-	for entry := range bytes.SplitSeq(environ, []byte{0}) {
-		if value, ok := bytes.CutPrefix(entry, []byte(tokenVariable+"=")); ok {
-			return string(value)
+func readToken(st stat) string {
+	for range environTries {
+		environ, err := os.ReadFile("/proc/" + strconv.Itoa(st.pid) + "/environ")
+		for entry := range bytes.SplitSeq(environ, []byte{0}) {
+			if value, ok := bytes.CutPrefix(entry, []byte(tokenVariable+"=")); ok {
+				return string(value)
+			}
 		}
+		kernelThread := st.memory == 0
+		if err != nil || len(environ) > 0 || kernelThread {
+			break
+		}
+		time.Sleep(environPause) //nolint:forbidigo // the kernel announces this to nobody
 	}
 	return "-"
 }

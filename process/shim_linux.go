@@ -1,6 +1,7 @@
 package process
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -22,6 +23,8 @@ const shimName = "peerd:shim"
 // shimReady: without a Shim in main, re-executing would run the program itself
 // instead of the component.
 var shimReady atomic.Bool
+
+var errNoShim = errors.New("this program cannot apply restrictions: it does not call process.Shim first thing in main")
 
 // Shim must be called first thing in main of every program that opens a Door,
 // and in TestMain of every test that does. In an ordinary run it returns at
@@ -46,15 +49,46 @@ func Shim() {
 // order is what the shim has to do. It travels in a memory file: neither argv
 // nor environment of the shim show any of it.
 type order struct {
-	Path, Dir   string
-	Args, Env   []string
+	Path, Dir   exact
+	Args, Env   []exact
+	ReadOnly    []exact
+	ReadWrite   []exact
 	Credential  *credential
 	Join        []string // cgroup.procs files to enter
 	NoFile      uint64
 	Nice        int
 	OOMScoreAdj *int
-	Sandbox     Sandbox
+	Sandbox     Sandbox // save the paths
 	Checksum    string
+}
+
+// exact is a string that survives JSON though it be no UTF-8.
+type exact string
+
+func (e exact) MarshalText() ([]byte, error) {
+	return base64.StdEncoding.AppendEncode(nil, []byte(e)), nil
+}
+
+func (e *exact) UnmarshalText(text []byte) error {
+	raw, err := base64.StdEncoding.AppendDecode(nil, text)
+	*e = exact(raw)
+	return err
+}
+
+func exactly(list []string) []exact {
+	out := make([]exact, len(list))
+	for i, s := range list {
+		out[i] = exact(s)
+	}
+	return out
+}
+
+func plainly(list []exact) []string {
+	out := make([]string, len(list))
+	for i, s := range list {
+		out[i] = string(s)
+	}
+	return out
 }
 
 // failure is the shim's answer when it could not become the component.
@@ -108,9 +142,23 @@ func (r reported) Unwrap() error {
 }
 
 // needsShim says whether fork and exec alone cannot do it.
-func needsShim(s Spec, g group) bool {
+func (d *Door) needsShim(s Spec) bool {
 	return s.Checksum != "" || s.Limits.NoFile > 0 || s.Limits.Nice != 0 || s.Limits.OOMScoreAdj != nil ||
-		s.Sandbox.restricts() || len(g.joined()) > 0 || inheritsSignals()
+		s.Sandbox.restricts() || d.joins(s.Limits) || inheritsSignals()
+}
+
+// joins says whether the process has to enter cgroups of version 1, into which
+// it cannot be cloned.
+func (d *Door) joins(l Limits) bool {
+	if d.held == cgroupFreezer {
+		return true
+	}
+	for _, s := range l.v1() {
+		if d.hierarchies.onV1(d.held, s.controller) {
+			return true
+		}
+	}
+	return false
 }
 
 // restricts says whether anything of the sandbox is asked for.
@@ -123,6 +171,9 @@ func (s Sandbox) landlocked() bool { return len(s.ReadOnly)+len(s.ReadWrite) > 0
 // spawnThroughShim is ForkExec by way of Shim. It returns once the component
 // was execed, or the error of the step that failed.
 func spawnThroughShim(s Spec, g group, attr *syscall.ProcAttr) (int, error) {
+	if !shimReady.Load() {
+		return 0, errNoShim
+	}
 	o, err := newOrder(s, g, attr)
 	if err != nil {
 		return 0, err
@@ -159,11 +210,13 @@ func spawnThroughShim(s Spec, g group, attr *syscall.ProcAttr) (int, error) {
 
 func newOrder(s Spec, g group, attr *syscall.ProcAttr) (*os.File, error) {
 	o := order{
-		Path: s.Path, Dir: s.Dir, Args: s.Args, Env: attr.Env,
+		Path: exact(s.Path), Dir: exact(s.Dir), Args: exactly(s.Args), Env: exactly(attr.Env),
+		ReadOnly: exactly(s.Sandbox.ReadOnly), ReadWrite: exactly(s.Sandbox.ReadWrite),
 		Join:   g.joined(),
 		NoFile: s.Limits.NoFile, Nice: s.Limits.Nice, OOMScoreAdj: s.Limits.OOMScoreAdj,
 		Sandbox: s.Sandbox, Checksum: s.Checksum,
 	}
+	o.Sandbox.ReadOnly, o.Sandbox.ReadWrite = nil, nil
 	if c := attr.Sys.Credential; c != nil {
 		o.Credential = &credential{UID: c.Uid, GID: c.Gid}
 	}
@@ -191,6 +244,7 @@ func carryOut(file *os.File, keep int) error {
 	if err := json.NewDecoder(file).Decode(&o); err != nil {
 		return failed{"cannot read the order", err}
 	}
+	o.Sandbox.ReadOnly, o.Sandbox.ReadWrite = plainly(o.ReadOnly), plainly(o.ReadWrite)
 	// The report's fd is closed by a successful exec: that is its message.
 	if err := unix.CloseRange(uint(keep), math.MaxUint32, unix.CLOSE_RANGE_CLOEXEC); err != nil && err != unix.ENOSYS && err != unix.EINVAL {
 		return failed{"close inherited files", err}

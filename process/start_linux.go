@@ -21,12 +21,18 @@ func (d *Door) Start(s Spec) (*Process, error) {
 	return p, nil
 }
 
+// maxName leaves room for the nonce in the name of a cgroup.
+const maxName = 200
+
 func (d *Door) start(s Spec) (*Process, error) {
 	if why := d.Unsupported(s); len(why) > 0 {
 		return nil, errors.New(strings.Join(why, "; "))
 	}
+	if strings.ContainsAny(s.Name, "/:\x00") || len(s.Name) > maxName {
+		return nil, fmt.Errorf("its name %q is not fit for a cgroup: at most %d bytes, no slash or colon", s.Name, maxName)
+	}
 	token := newToken(s.Name)
-	g, err := d.hierarchies.create(strings.ReplaceAll(token, ":", "-"), d.held, s.Limits)
+	g, err := d.hierarchies.create(cgroupName(token), d.held, s.Limits)
 	if err != nil {
 		return nil, fmt.Errorf("cannot make its cgroup: %w", err)
 	}
@@ -70,7 +76,7 @@ func (d *Door) spawn(s Spec, g group, token string) (id Identity, pidfd int, err
 		}
 	}()
 	var pid int
-	if why := needsShim(s, g); why {
+	if d.needsShim(s) {
 		pid, err = spawnThroughShim(s, g, attr)
 	} else {
 		pid, err = syscall.ForkExec(s.Path, s.Args, attr)

@@ -159,8 +159,10 @@ func TestEnvironmentIsExact(t *testing.T) {
 	}
 	for how, change := range map[string]func(Spec) Spec{"plain": func(s Spec) Spec { return s }, "shim": withShim} {
 		t.Run(how, func(t *testing.T) {
-			s := change(Spec{Path: "/usr/bin/env", Args: []string{"env", "-0"}, Name: "test",
-				Env: []string{"A=1", "EMPTY=", "SPACE=a b\nc", "NAME=Ünïcode"}})
+			s := change(Spec{
+				Path: "/usr/bin/env", Args: []string{"env", "-0"}, Name: "test",
+				Env: []string{"A=1", "EMPTY=", "SPACE=a b\nc", "NAME=Ünïcode", "BYTES=\xff\xfe"},
+			})
 			_, out := run(t, d, s)
 			if got := strings.Split(strings.TrimSuffix(out, "\x00"), "\x00"); !slices.Equal(got, s.Env) {
 				t.Errorf("environment is %q, want %q", got, s.Env)

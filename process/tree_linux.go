@@ -24,17 +24,23 @@ const (
 
 // holder knows who belongs to a tree.
 type holder interface {
-	// stats of the living members; an error says that the list is not whole.
-	stats() ([]stat, error)
+	// stats of the living members, as they were at some time since; an error
+	// says that the list is not whole.
+	stats(since time.Time) ([]stat, error)
 	// holds says, freshly, whether a process is a member.
 	holds(s stat) bool
 }
 
 // roster is the part of a tree that works on single processes.
-type roster struct{ holder }
+type roster struct {
+	holder
+	signalled chan struct{} // wakes waitEmpty: there may be less to wait for
+}
+
+func newRoster(h holder) roster { return roster{h, make(chan struct{}, 1)} }
 
 func (m roster) members() ([]Member, error) {
-	stats, err := m.stats()
+	stats, err := m.stats(time.Now())
 	var list []Member
 	for _, s := range stats {
 		list = append(list, s.member())
@@ -45,10 +51,14 @@ func (m roster) members() ([]Member, error) {
 // signal sends through pidfds, each opened first and then checked to be a
 // member's, so that a recycled pid is never hit.
 func (m roster) signal(sig syscall.Signal) error {
-	stats, err := m.stats()
+	stats, err := m.stats(time.Now())
 	errs := []error{err}
 	for _, s := range stats {
 		errs = append(errs, m.signalOne(s, sig))
+	}
+	select {
+	case m.signalled <- struct{}{}:
+	default:
 	}
 	return errors.Join(errs...)
 }
@@ -85,8 +95,12 @@ func ignoreGone(err error) error {
 	return err
 }
 
+// sampleAge is how old the figures of a sample may be: many trees sampled in a
+// row share one look at all processes.
+const sampleAge = 200 * time.Millisecond
+
 func (m roster) usage() (Usage, error) {
-	stats, err := m.stats()
+	stats, err := m.stats(time.Now().Add(-sampleAge))
 	var u Usage
 	for _, s := range stats {
 		u.Memory += s.memory
@@ -104,15 +118,17 @@ const (
 	lastLook  = time.Second
 )
 
-// waitEmpty looks again and again, ever more rarely.
+// waitEmpty looks again and again, ever more rarely until the next signal.
 func (m roster) waitEmpty(done <-chan struct{}) bool {
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
-		if stats, err := m.stats(); err == nil && len(stats) == 0 {
+		if stats, err := m.stats(time.Now()); err == nil && len(stats) == 0 {
 			return true
 		}
 		select {
 		case <-done:
 			return false
+		case <-m.signalled:
+			pause = firstLook / 2
 		case <-time.After(pause):
 		}
 	}
@@ -121,7 +137,7 @@ func (m roster) waitEmpty(done <-chan struct{}) bool {
 // cgroupHolder holds by a cgroup folder, in v2 or in v1.
 type cgroupHolder struct{ dir string }
 
-func (c cgroupHolder) stats() ([]stat, error) {
+func (c cgroupHolder) stats(time.Time) ([]stat, error) {
 	pids, err := cgroupPids(c.dir)
 	errs := []error{err}
 	var list []stat
@@ -158,7 +174,7 @@ type unifiedTree struct {
 }
 
 func newUnifiedTree(g group) *unifiedTree {
-	return &unifiedTree{roster{cgroupHolder{g.unified}}, g}
+	return &unifiedTree{newRoster(cgroupHolder{g.unified}), g}
 }
 
 // kill ends the whole cgroup at once; kernels before 5.14 have no cgroup.kill.
@@ -202,7 +218,7 @@ type freezerTree struct {
 }
 
 func newFreezerTree(g group) *freezerTree {
-	return &freezerTree{roster{cgroupHolder{g.freezer}}, g}
+	return &freezerTree{newRoster(cgroupHolder{g.freezer}), g}
 }
 
 func (t *freezerTree) kill() error {

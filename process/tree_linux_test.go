@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -166,15 +167,10 @@ func TestSignalToTheFinishedIsNoError(t *testing.T) {
 func TestUsage(t *testing.T) {
 	eachContainment(t, func(t *testing.T, d *Door) {
 		p := start(t, d, shell("sleep 1000 & sleep 1000 & i=0; while [ $i -lt 20000 ]; do i=$((i+1)); done; sleep 1000"))
-		var u Usage
-		eventually(t, "use", func() bool {
-			var err error
-			u, err = p.Usage()
-			return err == nil && u.Pids == 4 && u.CPUTime > 0
+		eventually(t, "four processes, three files each, and some time spent", func() bool {
+			u, err := p.Usage()
+			return err == nil && u.Pids == 4 && u.Threads == 4 && u.FDs == 12 && u.CPUTime > 0 && u.Memory > 0
 		})
-		if u.Memory <= 0 || u.Threads != 4 || u.FDs != 12 {
-			t.Errorf("usage is %+v", u)
-		}
 	})
 }
 
@@ -210,4 +206,45 @@ func TestCloseTouchesNothing(t *testing.T) {
 			t.Errorf("%s is left", held)
 		}
 	})
+}
+
+func TestBadNameIsRefused(t *testing.T) {
+	d := newDoor(t)
+	for _, name := range []string{"../up", "a:b", strings.Repeat("x", 300)} {
+		s := shell("exit 0")
+		s.Name = name
+		if _, err := d.Start(s); err == nil {
+			t.Errorf("a process named %q was started", name)
+		}
+	}
+}
+
+// A thousand live side by side and are all gone after one sweep of kills.
+func TestThousandTreesDieTogether(t *testing.T) {
+	for held, h := range containments(t) {
+		if held == cgroupFreezer {
+			continue // a thousand shims are too slow for a test
+		}
+		t.Run(string(held), func(t *testing.T) {
+			d := openAs(t, h, held)
+			all := make([]*Process, 1000)
+			for i := range all {
+				all[i] = start(t, d, Spec{Path: "/bin/sleep", Args: []string{"sleep", "1000"}, Name: "many"})
+			}
+			var kills sync.WaitGroup
+			for _, p := range all {
+				kills.Go(func() {
+					if left := p.Kill(t.Context()); left != nil {
+						t.Errorf("left: %v", left)
+					}
+				})
+			}
+			kills.Wait()
+			for _, p := range all {
+				if got := p.Exit().Signal; got != "SIGKILL" {
+					t.Errorf("ended by %q", got)
+				}
+			}
+		})
+	}
 }

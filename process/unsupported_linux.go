@@ -36,8 +36,8 @@ func (d *Door) Unsupported(s Spec) []string {
 	if s.Checksum != "" && !validChecksum(s.Checksum) {
 		add("checksum %q is not sha256: and 64 hexadecimal digits", s.Checksum)
 	}
-	if !shimReady.Load() && needsShim(s, group{}) {
-		add("this program does not call process.Shim in main")
+	if !shimReady.Load() && d.needsShim(s) {
+		add("%v", errNoShim)
 	}
 	return why
 }

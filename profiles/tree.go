@@ -15,8 +15,9 @@ import (
 // Bounds of a profile file.
 const (
 	maxFileSize = 1 << 20 // bytes
-	maxNodes    = 100_000 // values, aliases expanded
-	maxDepth    = 64      // mappings and lists within each other
+	maxNodes    = 50_000  // values, aliases expanded
+	maxDepth    = 32      // mappings and lists within each other
+	maxKey      = 128     // bytes of a key
 )
 
 // place is where a value stands.
@@ -161,6 +162,10 @@ func (s *source) plainMapping(n *yaml.Node, path string, depth int) *yaml.Node {
 		}
 		if key.ShortTag() == "!!merge" {
 			merged = append(merged, value)
+			continue
+		}
+		if len(key.Value) > maxKey {
+			s.fail(key, path, "the key %q is longer than %d bytes", clip(key.Value), maxKey)
 			continue
 		}
 		if first := seen[key.Value]; first != nil {

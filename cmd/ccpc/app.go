@@ -10,6 +10,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/seed-04209a44/peerd/control"
+	"github.com/seed-04209a44/peerd/internal/version"
 )
 
 // program is one run of ccpc with its surroundings.
@@ -58,7 +59,7 @@ func (p *program) app() *cli.App {
 			"Flags may stand anywhere.\n\n" +
 			"Exit codes: 0 done, 1 failed, 2 usage, 3 not found, 4 timed out, 5 peer unreachable, 6 refused, 7 invalid profile or input.\n\n" +
 			"Example:\n\n    ccpc ps\n    ccpc restart ticker --timeout 20s\n    ccpc logs -f ticker",
-		Version:         version(),
+		Version:         version.String(),
 		HideVersion:     true,
 		HideHelpCommand: true,
 		Writer:          p.stdout,

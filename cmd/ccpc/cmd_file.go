@@ -3,18 +3,19 @@ package main
 import (
 	"errors"
 	"os"
-	"runtime/debug"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/descriptor"
+	"github.com/seed-04209a44/peerd/internal/version"
 	"github.com/seed-04209a44/peerd/profiles"
 )
 
 // fileCommands need no peer.
 func (p *program) fileCommands() []*cli.Command {
 	return []*cli.Command{
+		p.newCommand(),
 		{
 			Name: "validate", Usage: "check a profile", ArgsUsage: "PROFILE", Action: p.validate,
 			Description: describe("Prints every fault with file, line and column and exits 7 when there is one. Nothing is started.", "ccpc validate profiles/quickstart.yaml"),
@@ -94,21 +95,7 @@ func (p *program) descriptor(c *cli.Context) error {
 	return p.out.value(d, func() error { return p.out.yaml(d) })
 }
 
-// release is set by the linker: -X main.release=1.2.3.
-var release = ""
-
-// version is the release, or what the Go tool knows of the build.
-func version() string {
-	if release != "" {
-		return release
-	}
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return info.Main.Version
-	}
-	return "(devel)"
-}
-
 func (p *program) version(c *cli.Context) error {
-	v := map[string]string{"ccpc": version()}
-	return p.out.value(v, func() error { return p.out.printf("ccpc %s\n", version()) })
+	v := map[string]string{"ccpc": version.String()}
+	return p.out.value(v, func() error { return p.out.printf("ccpc %s\n", version.String()) })
 }

@@ -24,6 +24,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"golang.org/x/sys/unix"
 )
 
 // builds are the programs built so far, by package.
@@ -173,6 +175,17 @@ func (c *Child) Kill() { _ = c.cmd.Process.Kill() }
 
 // Signal sends sig.
 func (c *Child) Signal(sig syscall.Signal) error { return c.cmd.Process.Signal(sig) }
+
+// Freeze stops the process as a debugger does, and returns when it stands still.
+func (c *Child) Freeze(tb testing.TB) {
+	tb.Helper()
+	if err := c.Signal(syscall.SIGSTOP); err != nil {
+		tb.Fatal(err)
+	}
+	if err := unix.Waitid(unix.P_PID, c.Pid(), nil, unix.WSTOPPED|unix.WNOWAIT, nil); err != nil {
+		tb.Fatal(err)
+	}
+}
 
 // ExitCode waits for the end, at most 10 s, and returns the exit code, -1
 // after a signal.

@@ -1,5 +1,5 @@
-// Command ccpcomponent is the sample component and the template of new ones.
-// peerd launches it; README.md beside this file says how to watch it work.
+// Command ccpcomponent is a component: peerd launches it. README.md beside this
+// file says how to watch it work.
 package main
 
 import "github.com/seed-04209a44/peerd/component"

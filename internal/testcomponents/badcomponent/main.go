@@ -20,6 +20,7 @@ import (
 	"syscall"
 
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"github.com/seed-04209a44/peerd/ccp"
 	"github.com/seed-04209a44/peerd/component"
@@ -41,6 +42,7 @@ var modes = map[string]func(){
 	"symlink":         symlink,        // a symbolic link in its folder to a socket elsewhere
 	"stranger":        stranger,       // a socket in its folder that another process listens on
 	"versions":        versions,       // protocol versions that do not overlap
+	"unserved":        unserved,       // a socket that nobody serves
 	"deaf":            deaf,           // opens its stream, answers nothing
 	"flood":           flood,          // 200 KiB without newline on its real stdout, after the handshake
 	"json-log":        jsonLog,        // log lines that make a careless parser panic
@@ -54,6 +56,8 @@ var modes = map[string]func(){
 	"ignores-stop":    ignoresStop,    // acknowledges INITIATE_SHUTDOWN and goes on, SIGTERM too
 	"completes":       completes,      // its work is done at once
 	"asked":           askedFor,       // harmless: its stats count how often they were asked for
+	"env":             env,            // prints the names of its environment variables
+	"bare":            bare,           // no CCP at all: a bare gRPC stream that echoes, for benchmarks
 	"exit":            exits,          // ends with 37 in COMPONENT_EXECUTION
 }
 
@@ -114,6 +118,12 @@ func symlink() {
 	link := filepath.Join(socketDir(), "link")
 	must(os.Symlink(filepath.Join(dir, "s"), link))
 	greet(1, "unix", link)
+}
+
+func unserved() {
+	path := filepath.Join(socketDir(), "s")
+	listen(path)
+	greet(1, "unix", path)
 }
 
 func stranger() {
@@ -184,7 +194,12 @@ func serve(answer func(exchange.Command) (any, bool)) { serveThen(answer, nil) }
 func serveThen(answer func(exchange.Command) (any, bool), then func(send func(exchange.Command))) {
 	path := filepath.Join(socketDir(), "s")
 	l := listen(path)
-	server := grpc.NewServer(stream.ServerOptions(stream.Options{})...)
+	options := append(stream.ServerOptions(stream.Options{}), grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+		method, _ := grpc.MethodFromServerStream(s)
+		fmt.Fprintf(os.Stderr, "unexpected call: %s\n", method)
+		return nil
+	}))
+	server := grpc.NewServer(options...)
 	stream.Register(server, stream.Options{}, func(_ context.Context, ch exchange.Channel) error {
 		for {
 			f, err := ch.Recv()
@@ -210,6 +225,25 @@ func serveThen(answer func(exchange.Command) (any, bool), then func(send func(ex
 			}
 		}
 	})
+	go func() { must(server.Serve(l)) }()
+	greet(1, "unix", path)
+}
+
+// bare is what a command round trip is measured against.
+func bare() {
+	path := filepath.Join(socketDir(), "s")
+	l := listen(path)
+	server := grpc.NewServer(grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+		for {
+			var m wrapperspb.BytesValue
+			if err := s.RecvMsg(&m); err != nil {
+				return nil
+			}
+			if err := s.SendMsg(&m); err != nil {
+				return err
+			}
+		}
+	}))
 	go func() { must(server.Serve(l)) }()
 	greet(1, "unix", path)
 }
@@ -258,6 +292,18 @@ func good(w work) { component.Main(component.Info{Name: "bad", Version: "1.0"}, 
 func flood() {
 	good(work{execute: func(ctx context.Context) error {
 		_, _ = os.Stdout.Write(bytes.Repeat([]byte("x"), 200<<10))
+		<-ctx.Done()
+		return nil
+	}})
+}
+
+func env() {
+	good(work{execute: func(ctx context.Context) error {
+		for _, entry := range os.Environ() {
+			name, _, _ := strings.Cut(entry, "=")
+			fmt.Println(name)
+		}
+		fmt.Println("that is all")
 		<-ctx.Done()
 		return nil
 	}})
