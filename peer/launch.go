@@ -129,6 +129,16 @@ func giveTo(dir, name string) error {
 	return os.Chown(dir, uid, -1)
 }
 
+// letThrough lets other users pass through a folder, not look into it: a
+// component with a user of its own has its private folder below.
+func letThrough(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm()&0o001 != 0 {
+		return err
+	}
+	return os.Chmod(dir, info.Mode().Perm()|0o011)
+}
+
 // permanentError is a reason not to try again.
 type permanentError struct{ error }
 
@@ -148,7 +158,7 @@ func (g *generation) prepare() (string, error) {
 		return "", fmt.Errorf("cannot make the private folder: %w", err)
 	}
 	if u := g.spec.User; u != "" {
-		if err := giveTo(dir, u); err != nil {
+		if err := errors.Join(letThrough(filepath.Dir(g.l.run)), giveTo(dir, u)); err != nil {
 			_ = os.RemoveAll(dir)
 			return "", fmt.Errorf("cannot give the private folder to user %q: %w", u, err)
 		}

@@ -115,12 +115,16 @@ func New(o Options) (*Peer, error) {
 // maxStarting bounds the starts at one time: they are bound by the processors.
 func maxStarting() int { return max(8, 4*runtime.NumCPU()) }
 
-// freshFolder makes an empty folder for the private folders of generations.
+// freshFolder makes an empty folder for the private folders of generations, in
+// a runtime folder that only the peer's user may enter.
 func freshFolder(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	return os.MkdirAll(dir, 0o711)
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
+	return os.Mkdir(dir, 0o711)
 }
 
 func (p *Peer) close() error {
