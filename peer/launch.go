@@ -29,6 +29,7 @@ type launcher struct {
 	logs   string        // folder of captured output
 	slots  chan struct{} // starts at one time
 	levels *levelStore
+	work   sync.WaitGroup // everything that any generation has under way
 }
 
 // Launch implements supervisor.Launcher.
@@ -40,7 +41,7 @@ func (l *launcher) Launch(ctx context.Context, spec *profiles.Spec, gen uint64, 
 		log: l.log.With("component", spec.Name, "application", spec.Application.GUID, "generation", gen),
 		ctx: ctx, cancel: cancel, alive: alive, dead: dead,
 	}
-	g.work.Go(g.live)
+	g.l.work.Go(g.live)
 	return g
 }
 
@@ -56,7 +57,6 @@ type generation struct {
 	cancel  context.CancelFunc
 	alive   context.Context // ends, by dead, when force is used or the leader has ended
 	dead    context.CancelFunc
-	work    sync.WaitGroup
 	health  monitor
 	preStop sync.Once
 
@@ -230,18 +230,30 @@ func (g *generation) beforeStart() error {
 // what still tries to bring the component up.
 func (g *generation) end(proc *process.Process, stopStart func()) {
 	defer proc.Release()
-	<-proc.Exited()
+	letGo := false
+	select {
+	case <-proc.Exited():
+	case <-g.ctx.Done():
+		letGo = true // it lives on, and nobody listens any more
+	}
 	g.dead()
 	g.health.stop()
 	stopStart()
 	g.yieldSlot()
 	g.closeLink()
+	if letGo {
+		g.output.close()
+		return
+	}
 	x := proc.Exit()
 	exit := lifecycle.Exit{Code: x.Code, Signal: x.Signal, Reason: x.Reason}
 	left := proc.Members()
 	if len(left) > 0 {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvExited, Exit: exit})
-		<-proc.Empty()
+		select {
+		case <-proc.Empty():
+		case <-g.ctx.Done():
+		}
 	}
 	g.afterwards()
 	g.output.close()
@@ -279,7 +291,7 @@ func (g *generation) Kill() {
 	if proc == nil {
 		return
 	}
-	g.work.Go(func() {
+	g.l.work.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), killPatience)
 		defer cancel()
 		if left := proc.Kill(ctx); len(left) > 0 {

@@ -19,6 +19,7 @@ import (
 
 // link is the open CCP channel to a component.
 type link struct {
+	conn     *handshake.Conn
 	endpoint *exchange.Endpoint
 	client   *ccp.Client
 	run      sync.WaitGroup
@@ -35,7 +36,7 @@ func (g *generation) connect(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	l := &link{endpoint: exchange.NewEndpoint(ch, exchange.Options{
+	l := &link{conn: ch, endpoint: exchange.NewEndpoint(ch, exchange.Options{
 		Handlers: g.componentHandlers(), Observe: g.observe,
 	})}
 	l.client = ccp.NewClient(l.endpoint)
@@ -82,6 +83,11 @@ func (g *generation) closeLink() {
 	if l != nil {
 		_ = l.endpoint.Close()
 		l.run.Wait()
+		g.l.work.Go(func() {
+			if err := l.conn.Wait(); err != nil {
+				g.log.Warn("cannot let go of the component's channel", "error", err)
+			}
+		})
 	}
 }
 
@@ -133,7 +139,7 @@ func (g *generation) Ask(budget time.Duration, reason string) {
 		return
 	}
 	end := time.Now().Add(budget)
-	g.orderly(func() { g.work.Go(func() { g.initiateShutdown(l, time.Until(end), reason) }) })
+	g.orderly(func() { g.l.work.Go(func() { g.initiateShutdown(l, time.Until(end), reason) }) })
 }
 
 func (g *generation) initiateShutdown(l *link, budget time.Duration, reason string) {

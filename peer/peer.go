@@ -43,6 +43,7 @@ type Peer struct {
 	door      *process.Door
 	journal   *journal.Journal
 	sup       *supervisor.Supervisor
+	launcher  *launcher
 	levels    *levelStore
 	usage     usage
 	degraded  degraded
@@ -101,12 +102,13 @@ func New(o Options) (*Peer, error) {
 	if err := freshFolder(run); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot make the runtime folder: %w", err), p.close())
 	}
+	p.launcher = &launcher{
+		door: door, log: o.Logger.Named("component"), run: run, logs: p.logDir,
+		slots: make(chan struct{}, maxStarting()), levels: p.levels,
+	}
 	p.sup = supervisor.New(supervisor.Options{
-		Launcher: &launcher{
-			door: door, log: o.Logger.Named("component"), run: run, logs: p.logDir,
-			slots: make(chan struct{}, maxStarting()), levels: p.levels,
-		},
-		Record: p.record, Identify: p.identify, Forget: p.forget, Escalate: p.escalate,
+		Launcher: p.launcher,
+		Record:   p.record, Identify: p.identify, Forget: p.forget, Escalate: p.escalate,
 		Changed: p.primaries.notify,
 	})
 	return p, nil
@@ -147,7 +149,11 @@ func (p *Peer) Run(ctx context.Context) error {
 	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer endWork()
 	var group errgroup.Group
-	group.Go(func() error { return ended(p.sup.Run(work)) })
+	group.Go(func() error {
+		err := ended(p.sup.Run(work))
+		p.launcher.work.Wait()
+		return err
+	})
 	group.Go(func() error {
 		p.usage.run(work, p.sup.Views, p.checkMemory)
 		return nil
