@@ -76,6 +76,7 @@ type Endpoint struct {
 	gone    chan struct{} // nothing will be sent or received any more
 	done    chan struct{} // Run has returned
 	wg      sync.WaitGroup
+	sending sync.Mutex // held during ch.Send
 
 	sent, received, late, panics, expired, refused, dropped atomic.Uint64
 

@@ -505,11 +505,15 @@ func TestCloseSendsTheRepliesOfEndedHandlers(t *testing.T) {
 		go e.Run(t.Context())
 		caller := NewEndpoint(a, Options{})
 		go caller.Run(t.Context())
+		start := time.Now()
 		reply, err := caller.Call(t.Context(), command(t, "STOP", nil))
 		if err != nil || reply.Status != Succeeded {
 			t.Errorf("Call = %+v, %v", reply, err)
 		}
 		<-e.Done()
+		if took := time.Since(start); took != time.Millisecond {
+			t.Errorf("the end took %v, the handler 1ms", took)
+		}
 		<-caller.Done()
 	})
 }

@@ -15,6 +15,7 @@ type work struct {
 	cancel context.CancelFunc
 
 	mu     sync.Mutex // guards all below; held while an intermediate reply is queued
+	queued bool       // there were intermediate replies, which may still be queued
 	over   bool       // the terminal reply is queued: no progress after it
 	failed string     // why the work fails whatever its handler says
 }
@@ -182,6 +183,7 @@ func (e *Endpoint) progress(w *work, r *Reply) error {
 	}
 	select {
 	case e.out <- outgoing{frame: Frame{Reply: r}, work: w}:
+		w.queued = true
 		return nil
 	case <-w.ctx.Done():
 		return w.ctx.Err()
@@ -190,17 +192,22 @@ func (e *Endpoint) progress(w *work, r *Reply) error {
 	}
 }
 
-// finish queues the terminal reply; the slot is released when it leaves.
+// finish sends or queues the terminal reply; the slot is released when it leaves.
 func (e *Endpoint) finish(w *work, r *Reply) {
 	w.mu.Lock()
 	w.over = true
+	inOrder := !w.queued
 	if w.failed != "" {
 		*r = failure(w.cmd, w.failed)
 	}
 	w.mu.Unlock()
 	w.cancel()
+	o := outgoing{frame: Frame{Reply: r}, work: w}
+	if inOrder && e.trySend(o) {
+		return
+	}
 	select {
-	case e.out <- outgoing{frame: Frame{Reply: r}, work: w}:
+	case e.out <- o:
 	case <-e.gone:
 		e.release(w)
 	}
