@@ -66,7 +66,8 @@ func (e *Endpoint) command(cmd *Command) error {
 // admit makes room in the inbound window; nil if the command is not to be run.
 func (e *Endpoint) admit(cmd *Command) (*work, error) {
 	e.mu.Lock()
-	twin, full, closed := e.work[cmd.ID] != nil, len(e.work) >= e.o.Window, e.closed
+	twin, closed := e.work[cmd.ID] != nil, e.closed
+	full := len(e.work) >= e.o.Window || len(e.work) > 0 && e.bytes+len(cmd.Payload) > e.o.MaxBytes
 	var w *work
 	if !twin && !full && !closed {
 		w = &work{cmd: cmd}
@@ -76,6 +77,7 @@ func (e *Endpoint) admit(cmd *Command) (*work, error) {
 			w.ctx, w.cancel = context.WithCancel(e.handlers)
 		}
 		e.work[cmd.ID] = w
+		e.bytes += len(cmd.Payload)
 	}
 	e.mu.Unlock()
 	switch {
@@ -86,7 +88,7 @@ func (e *Endpoint) admit(cmd *Command) (*work, error) {
 	case full:
 		e.refused.Add(1)
 		e.o.Observe(Event{Kind: Overload, Type: cmd.Type, ID: cmd.ID})
-		return nil, e.refuse(failure(cmd, fmt.Sprintf("busy: %d commands in flight already; try again later", e.o.Window)))
+		return nil, e.refuse(failure(cmd, "busy: too many commands in flight; try again later"))
 	}
 	return w, nil
 }
@@ -218,6 +220,7 @@ func (e *Endpoint) release(w *work) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.work, w.cmd.ID)
+	e.bytes -= len(w.cmd.Payload)
 }
 
 // cancelWork ends the context of the handler that a CANCEL names; a command
