@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"google.golang.org/grpc"
@@ -54,6 +55,7 @@ var modes = map[string]func(){
 	"no-execution":    noExecution,    // stays in COMPONENT_START
 	"ignores-stop":    ignoresStop,    // acknowledges INITIATE_SHUTDOWN and goes on, SIGTERM too
 	"completes":       completes,      // its work is done at once
+	"asked":           askedFor,       // harmless: its stats count how often they were asked for
 	"env":             env,            // prints the names of its environment variables
 	"bare":            bare,           // no CCP at all: a bare gRPC stream that echoes, for benchmarks
 	"exit":            exits,          // ends with 37 in COMPONENT_EXECUTION
@@ -355,6 +357,18 @@ func noExecution() {
 func ignoresStop() { good(work{execute: func(context.Context) error { select {} }}) }
 
 func completes() { good(work{execute: func(context.Context) error { return nil }}) }
+
+// asked counts the questions for its stats.
+type asked struct {
+	work
+	times atomic.Int64
+}
+
+func (a *asked) Stats() map[string]float64 {
+	return map[string]float64{"asked": float64(a.times.Add(1))}
+}
+
+func askedFor() { component.Main(component.Info{Name: "bad", Version: "1.0"}, &asked{}) }
 
 func exits() {
 	good(work{execute: func(context.Context) error {
