@@ -192,7 +192,11 @@ func (p *Peer) begin(ctx context.Context) error {
 		return err
 	}
 	plan, _ := p.currentPlan()
-	if err := p.sup.Apply(ctx, plan, profiles.Diff(nil, plan), restore, "peerd"); err != nil {
+	changes := profiles.Diff(nil, plan)
+	if err := p.remember(restore, changes); err != nil {
+		return err
+	}
+	if err := p.sup.Apply(ctx, plan, changes, restore, "peerd"); err != nil {
 		return err
 	}
 	p.mu.Lock()
