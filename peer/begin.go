@@ -22,7 +22,7 @@ func (g *generation) begin(ctx context.Context, ready *readiness, dir string) {
 	}
 	if err := ready.wait(ctx); err == nil {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvReady})
-		g.yieldSlot()
+		g.started()
 	}
 }
 

@@ -34,10 +34,11 @@ type launcher struct {
 // Launch implements supervisor.Launcher.
 func (l *launcher) Launch(ctx context.Context, spec *profiles.Spec, gen uint64, sink supervisor.Sink) supervisor.Handle {
 	ctx, cancel := context.WithCancel(ctx)
+	alive, dead := context.WithCancel(ctx)
 	g := &generation{
 		l: l, spec: spec, number: gen, sink: sink,
 		log: l.log.With("component", spec.Name, "application", spec.Application.GUID, "generation", gen),
-		ctx: ctx, cancel: cancel,
+		ctx: ctx, cancel: cancel, alive: alive, dead: dead,
 	}
 	g.work.Go(g.live)
 	return g
@@ -46,15 +47,18 @@ func (l *launcher) Launch(ctx context.Context, spec *profiles.Spec, gen uint64, 
 // generation is one launched life of an instance; it implements
 // supervisor.Handle and the optional powers beside it.
 type generation struct {
-	l      *launcher
-	spec   *profiles.Spec
-	number uint64
-	sink   supervisor.Sink
-	log    hclog.Logger
-	ctx    context.Context // ends when nobody wants this generation any more
-	cancel context.CancelFunc
-	work   sync.WaitGroup
-	health monitor
+	l       *launcher
+	spec    *profiles.Spec
+	number  uint64
+	sink    supervisor.Sink
+	log     hclog.Logger
+	ctx     context.Context // ends when nobody wants this generation any more
+	cancel  context.CancelFunc
+	alive   context.Context // ends, by dead, when force is used or the leader has ended
+	dead    context.CancelFunc
+	work    sync.WaitGroup
+	health  monitor
+	preStop sync.Once
 
 	mu       sync.Mutex // guards all following fields
 	proc     *process.Process
@@ -177,6 +181,9 @@ func (g *generation) spawn(ready *readiness, dir string) (*process.Process, erro
 	if err := descriptorGate(g.spec); err != nil {
 		return nil, &permanentError{err}
 	}
+	if mode := g.spec.LaunchMode; mode != "separateProcess" {
+		return nil, &permanentError{fmt.Errorf("launch: %s is not available in this build of peerd; use separateProcess", mode)}
+	}
 	ps, err := g.processSpec(ready, dir)
 	if err != nil {
 		return nil, err
@@ -190,20 +197,33 @@ func (g *generation) spawn(ready *readiness, dir string) (*process.Process, erro
 	}
 	ps.Stdout, ps.Stderr = out.childOut, out.childErr
 	g.mu.Lock()
+	g.output = out
+	g.mu.Unlock()
+	if err := g.beforeStart(); err != nil {
+		out.close()
+		return nil, err
+	}
+	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.unwanted != nil {
 		out.close()
 		return nil, g.unwanted
 	}
 	proc, err := g.l.door.Start(ps)
-	out.started()
 	ready.spawned()
 	if err != nil {
 		out.close()
 		return nil, err
 	}
-	g.proc, g.output = proc, out
+	g.proc = proc
 	return proc, nil
+}
+
+// beforeStart runs the preStart hook, within the time that a launch may take.
+func (g *generation) beforeStart() error {
+	ctx, cancel := context.WithTimeout(g.alive, g.spec.LaunchTimeout)
+	defer cancel()
+	return g.runHook(ctx, "preStart", g.spec.Hooks.PreStart)
 }
 
 // end waits for the leader, then for its tree, and tells both. stopStart ends
@@ -211,6 +231,7 @@ func (g *generation) spawn(ready *readiness, dir string) (*process.Process, erro
 func (g *generation) end(proc *process.Process, stopStart func()) {
 	defer proc.Release()
 	<-proc.Exited()
+	g.dead()
 	g.health.stop()
 	stopStart()
 	g.yieldSlot()
@@ -222,6 +243,7 @@ func (g *generation) end(proc *process.Process, stopStart func()) {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvExited, Exit: exit})
 		<-proc.Empty()
 	}
+	g.afterwards()
 	g.output.close()
 	if len(left) > 0 {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvGone})
@@ -239,9 +261,11 @@ func (g *generation) tidy(dir string) {
 // Signal implements supervisor.Handle. Before the spawn it calls it off.
 func (g *generation) Signal(sig syscall.Signal) {
 	if proc := g.process(true); proc != nil {
-		if err := proc.Signal(sig); err != nil {
-			g.log.Warn("cannot signal", "signal", sig.String(), "error", err)
-		}
+		g.orderly(func() {
+			if err := proc.Signal(sig); err != nil {
+				g.log.Warn("cannot signal", "signal", sig.String(), "error", err)
+			}
+		})
 	}
 }
 
@@ -251,6 +275,7 @@ const killPatience = 5 * time.Second
 // Kill implements supervisor.Handle.
 func (g *generation) Kill() {
 	proc := g.process(true)
+	g.dead()
 	if proc == nil {
 		return
 	}

@@ -40,6 +40,7 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 	if v.Fault != nil {
 		r.Reason = "the journal refuses: " + v.Fault.Error()
 	}
+	r.Primary = p.primaries.isPrimary(v)
 	if !v.AtRest() {
 		r.StartedAt = timeOrNil(m.StartedAt)
 		u := p.usage.of(v.Key, m.Generation)
@@ -49,6 +50,9 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 	}
 	if m.Status == lifecycle.Backoff {
 		r.NextStartAt = timeOrNil(m.NextStartAt)
+	}
+	if v.AtRest() && v.Spec.Schedule != "" {
+		r.NextStartAt = timeOrNil(nextRun(v.Spec, time.Now()))
 	}
 	if m.LastExit != nil {
 		r.LastExit = &control.Exit{Code: m.LastExit.Code, Signal: m.LastExit.Signal, Reason: m.LastExit.Reason, At: v.LastExitAt}

@@ -47,6 +47,7 @@ type Peer struct {
 	usage     usage
 	degraded  degraded
 	wishes    wishes
+	primaries primaries
 	logDir    string
 	hasten    chan struct{} // closed when a stop of the peer shall not be patient
 	failed    chan error    // a group's escalation
@@ -56,6 +57,7 @@ type Peer struct {
 	mu      sync.Mutex // guards all following fields
 	plan    *profiles.Plan
 	applied time.Time
+	changed chan struct{} // closed when there is another plan
 }
 
 // New loads the profile, takes the state folder for its own and prepares
@@ -90,9 +92,10 @@ func New(o Options) (*Peer, error) {
 	p := &Peer{
 		opts: o, log: o.Logger, startedAt: time.Now(), door: door, journal: j, plan: plan,
 		levels: &levelStore{journal: j}, logDir: filepath.Join(set.StateDir, "logs"),
-		hasten: make(chan struct{}), failed: make(chan error, 1),
-		usage:  usage{latest: map[supervisor.Key]figures{}},
-		wishes: wishes{want: map[supervisor.Key]string{}},
+		hasten: make(chan struct{}), failed: make(chan error, 1), changed: make(chan struct{}),
+		usage:     usage{latest: map[supervisor.Key]figures{}},
+		wishes:    wishes{want: map[supervisor.Key]string{}},
+		primaries: primaries{wake: make(chan struct{}, 1), held: map[string]office{}},
 	}
 	run := filepath.Join(set.RuntimeDir, "i")
 	if err := freshFolder(run); err != nil {
@@ -104,6 +107,7 @@ func New(o Options) (*Peer, error) {
 			slots: make(chan struct{}, maxStarting()), levels: p.levels,
 		},
 		Record: p.record, Identify: p.identify, Forget: p.forget, Escalate: p.escalate,
+		Changed: p.primaries.notify,
 	})
 	return p, nil
 }
@@ -157,10 +161,12 @@ func (p *Peer) Run(ctx context.Context) error {
 		endWork()
 		return errors.Join(err, group.Wait())
 	}
-	group.Go(func() error {
-		p.watch(work)
-		return nil
-	})
+	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect} {
+		group.Go(func() error {
+			run(work)
+			return nil
+		})
+	}
 	p.isReady.Store(true)
 	if p.opts.Ready != nil {
 		p.opts.Ready()
@@ -263,6 +269,14 @@ func (p *Peer) currentPlan() (*profiles.Plan, time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.plan, p.applied
+}
+
+// planAndChange returns the plan with a channel that is closed when it is no
+// longer in force.
+func (p *Peer) planAndChange() (*profiles.Plan, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.plan, p.changed
 }
 
 // Instances implements api.Source.

@@ -53,6 +53,8 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 	next.Peer = old.Peer
 	p.mu.Lock()
 	p.plan, p.applied = next, time.Now()
+	close(p.changed)
+	p.changed = make(chan struct{})
 	p.mu.Unlock()
 	p.log.Info("profile applied", "changes", len(changes), "hash", next.Hash, "by", by)
 	return reply, nil

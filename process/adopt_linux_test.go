@@ -60,13 +60,25 @@ func TestAdoptAfterTheKeepersDeath(t *testing.T) {
 func TestAdoptTheChildOfALivingKeeper(t *testing.T) {
 	d := newDoor(t)
 	dir := t.TempDir()
-	start(t, d, helper("keeper "+dir))
+	k := start(t, d, helper("keeper "+dir))
 	p, err := d.Adopt(readIdentity(t, filepath.Join(dir, "identity")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Release()
+	if err := k.leader.signal(unix.SIGSTOP); err != nil { // it cannot wait at once
+		t.Fatal(err)
+	}
 	tell(t, filepath.Join(dir, "go"))
+	eventually(t, "the child is a zombie", func() bool { s, _ := readStat(p.Identity().Pid); return s.state == 'Z' })
+	select {
+	case <-p.Exited():
+		t.Errorf("the exit is told before it can be known: %+v", p.Exit())
+	case <-time.After(20 * time.Millisecond):
+	}
+	if err := k.leader.signal(unix.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
 	await(t, "exit of the adopted", p.Exited())
 	switch got := p.Exit(); {
 	case got.Code == -1 && got.Reason != "": // an older kernel: unknown, with the reason
