@@ -66,7 +66,7 @@ type Peer struct {
 func New(o Options) (*Peer, error) {
 	plan, err := profiles.Load(o.Profile, profiles.LoadOptions{UID: os.Geteuid()})
 	if err != nil {
-		return nil, err
+		return nil, control.Errorf(control.CodeInvalid, "%v", err)
 	}
 	set := plan.Peer
 	if err := os.MkdirAll(set.StateDir, 0o700); err != nil {
