@@ -60,13 +60,25 @@ func TestAdoptAfterTheKeepersDeath(t *testing.T) {
 func TestAdoptTheChildOfALivingKeeper(t *testing.T) {
 	d := newDoor(t)
 	dir := t.TempDir()
-	start(t, d, helper("keeper "+dir))
+	k := start(t, d, helper("keeper "+dir))
 	p, err := d.Adopt(readIdentity(t, filepath.Join(dir, "identity")))
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer p.Release()
+	if err := k.leader.signal(unix.SIGSTOP); err != nil { // it cannot wait at once
+		t.Fatal(err)
+	}
 	tell(t, filepath.Join(dir, "go"))
+	eventually(t, "the child is a zombie", func() bool { s, _ := readStat(p.Identity().Pid); return s.state == 'Z' })
+	select {
+	case <-p.Exited():
+		t.Errorf("the exit is told before it can be known: %+v", p.Exit())
+	case <-time.After(20 * time.Millisecond):
+	}
+	if err := k.leader.signal(unix.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
 	await(t, "exit of the adopted", p.Exited())
 	switch got := p.Exit(); {
 	case got.Code == -1 && got.Reason != "": // an older kernel: unknown, with the reason
@@ -137,5 +149,43 @@ func TestAdoptWhatALeaderLeft(t *testing.T) {
 			t.Errorf("left: %v", left)
 		}
 		await(t, "end of the tree", p.Empty())
+	})
+}
+
+// What a dead program left is found by its name, leader or not.
+func TestFind(t *testing.T) {
+	eachContainment(t, func(t *testing.T, d *Door) {
+		with, without := shell("sleep 1000 & sleep 1000"), shell("setsid sleep 1000 & exit 0")
+		name := "find-me-" + newToken("")[1:]
+		with.Name, without.Name = name, name
+		other := shell("sleep 1000")
+		other.Name = name + "-not"
+		start(t, d, other)
+		a, b := start(t, d, with), start(t, d, without)
+		await(t, "exit of the second leader", b.Exited())
+		found, err := d.Find(name)
+		if err != nil || len(found) != 2 {
+			t.Fatalf("found %+v, %v", found, err)
+		}
+		for _, id := range found {
+			switch want := a.Identity(); id.Token {
+			case want.Token:
+				if id != want {
+					t.Errorf("found %+v, want %+v", id, want)
+				}
+			case b.Identity().Token:
+				p, err := d.Adopt(id)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if left := p.Kill(t.Context()); left != nil {
+					t.Errorf("left: %v", left)
+				}
+				p.Release()
+			default:
+				t.Errorf("found a stranger: %+v", id)
+			}
+		}
+		await(t, "end of the second tree", b.Empty())
 	})
 }

@@ -155,10 +155,10 @@ func (g group) remove() {
 	for _, dir := range append([]string{g.unified, g.freezer}, g.others...) {
 		pause := removePause
 		for range removeTries {
-			if dir == "" || removeCgroup(dir) != syscall.EBUSY {
+			if dir == "" || !errors.Is(removeCgroup(dir), syscall.EBUSY) {
 				break
 			}
-			time.Sleep(pause)
+			time.Sleep(pause) //nolint:forbidigo // the kernel announces this to nobody
 			pause *= 2
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // All 263 distinct ends, as the waiter sees them.
@@ -138,6 +139,35 @@ func TestThousandOrphansAreReaped(t *testing.T) {
 	}
 	await(t, "end of the tree", p.Empty())
 	eventually(t, "no zombies", func() bool { return len(zombies()) == 0 })
+}
+
+// A child that is known is left to whoever watches it, even while it is a
+// zombie.
+func TestReaperLeavesKnownChildren(t *testing.T) {
+	d := newDoor(t)
+	d.spawning.RLock() // the reaper waits
+	pid, err := syscall.ForkExec("/bin/true", []string{"true"}, &syscall.ProcAttr{
+		Files: []uintptr{0, 1, 2}, Sys: &syscall.SysProcAttr{Setsid: true},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	d.mu.Lock()
+	d.known[pid] = &Process{}
+	d.mu.Unlock()
+	d.spawning.RUnlock()
+	eventually(t, "it ended", func() bool { s, _ := readStat(pid); return s.state == 'Z' })
+	d.reapOnce(map[int]time.Time{}, time.Now())
+	if s, _ := readStat(pid); s.state != 'Z' {
+		t.Error("a known child was reaped by the reaper")
+	}
+	d.mu.Lock()
+	delete(d.known, pid)
+	d.mu.Unlock()
+	d.reapOnce(map[int]time.Time{}, time.Now())
+	if s, err := readStat(pid); err == nil {
+		t.Errorf("an orphan was not reaped: %+v", s)
+	}
 }
 
 // What other code in this program starts keeps its status for it.

@@ -31,6 +31,7 @@ var helpers = map[string]func(string){
 		fmt.Println(delegate(prepare(dir), []string{"hugetlb"}))
 	},
 	"nofork": nofork,
+	"nested": nested,
 	"pid1":   pid1,
 }
 
@@ -104,6 +105,29 @@ func keeper(dir string) {
 	}
 	writeIdentity(filepath.Join(dir, "identity"), p.Identity())
 	time.Sleep(time.Hour)
+}
+
+// nested has a door of its own, and starts through it a shell that tells its
+// limit (a Go program would raise that before it could look).
+func nested(how string) {
+	d, err := Open()
+	if err != nil {
+		panic(err)
+	}
+	s := shell("ulimit -Sn")
+	s.Stdout = os.Stdout
+	switch how {
+	case "plain":
+	case "shim":
+		s.Limits.Nice = 1
+	default:
+		s.Checksum = how
+	}
+	p, err := d.Start(s)
+	if err != nil {
+		panic(err)
+	}
+	<-p.Empty()
 }
 
 // nofork starts a process where the user may have no more.

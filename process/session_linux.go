@@ -221,7 +221,7 @@ func readToken(st stat) string {
 		if err != nil || len(environ) > 0 || kernelThread {
 			break
 		}
-		time.Sleep(environPause)
+		time.Sleep(environPause) //nolint:forbidigo // the kernel announces this to nobody
 	}
 	return "-"
 }

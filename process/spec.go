@@ -17,7 +17,7 @@ type Spec struct {
 	Stdout *os.File // nil: /dev/null; stdin is always /dev/null
 	Stderr *os.File
 	Extra  []*os.File // become fd 3, 4, …
-	Name   string     // names the cgroup, file-system safe; need not be unique
+	Name   string     // names the cgroup: at most 200 bytes, no slash or colon; see Door.Find
 
 	User, Group string // name or id; "" = as the peer
 	Limits      Limits

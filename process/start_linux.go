@@ -21,9 +21,15 @@ func (d *Door) Start(s Spec) (*Process, error) {
 	return p, nil
 }
 
+// maxName leaves room for the nonce in the name of a cgroup.
+const maxName = 200
+
 func (d *Door) start(s Spec) (*Process, error) {
 	if why := d.Unsupported(s); len(why) > 0 {
 		return nil, errors.New(strings.Join(why, "; "))
+	}
+	if strings.ContainsAny(s.Name, "/:\x00") || len(s.Name) > maxName {
+		return nil, fmt.Errorf("its name %q is not fit for a cgroup: at most %d bytes, no slash or colon", s.Name, maxName)
 	}
 	token := newToken(s.Name)
 	g, err := d.hierarchies.create(cgroupName(token), d.held, s.Limits)

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -205,4 +206,45 @@ func TestCloseTouchesNothing(t *testing.T) {
 			t.Errorf("%s is left", held)
 		}
 	})
+}
+
+func TestBadNameIsRefused(t *testing.T) {
+	d := newDoor(t)
+	for _, name := range []string{"../up", "a:b", strings.Repeat("x", 300)} {
+		s := shell("exit 0")
+		s.Name = name
+		if _, err := d.Start(s); err == nil {
+			t.Errorf("a process named %q was started", name)
+		}
+	}
+}
+
+// A thousand live side by side and are all gone after one sweep of kills.
+func TestThousandTreesDieTogether(t *testing.T) {
+	for held, h := range containments(t) {
+		if held == cgroupFreezer {
+			continue // a thousand shims are too slow for a test
+		}
+		t.Run(string(held), func(t *testing.T) {
+			d := openAs(t, h, held)
+			all := make([]*Process, 1000)
+			for i := range all {
+				all[i] = start(t, d, Spec{Path: "/bin/sleep", Args: []string{"sleep", "1000"}, Name: "many"})
+			}
+			var kills sync.WaitGroup
+			for _, p := range all {
+				kills.Go(func() {
+					if left := p.Kill(t.Context()); left != nil {
+						t.Errorf("left: %v", left)
+					}
+				})
+			}
+			kills.Wait()
+			for _, p := range all {
+				if got := p.Exit().Signal; got != "SIGKILL" {
+					t.Errorf("ended by %q", got)
+				}
+			}
+		})
+	}
 }

@@ -2,7 +2,6 @@ package websocket
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"net"
 	"net/http"
@@ -165,7 +164,7 @@ func TestConnectorRefusedByAForeignController(t *testing.T) {
 func TestConnectorOutlivesItsController(t *testing.T) {
 	welcome := ServerOptions{Prefix: "/prefix", Accept: func(ctx context.Context, ch *Conn) {
 		_, err := exchange.Welcome(ctx, ch, func(_ context.Context, req *exchange.Request) (any, error) {
-			return json.RawMessage(req.Payload), nil
+			return req.Payload, nil
 		})
 		if err == nil {
 			answer(testMux())(ctx, ch)
