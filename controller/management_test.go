@@ -130,8 +130,16 @@ func TestManagementIsNamedAndTurnedOff(t *testing.T) {
 func TestManagementActions(t *testing.T) {
 	n := run(t, nil)
 	h := n.Management()
-	p := n.join("t", "p", nil)
-	n.join("t", "q", nil)
+	release := make(chan struct{})
+	defer close(release)
+	stuck := func(o *exchange.ConnectorOptions) {
+		o.Channel.Handlers.Handle("STUCK", func(context.Context, *exchange.Request) (any, error) {
+			<-release
+			return nil, nil
+		})
+	}
+	p := n.join("t", "p", stuck)
+	n.join("t", "q", stuck)
 	n.until("a primary", func() bool { return p.term() != 0 })
 	ask(t, h, "POST", "/exchange/targets/t/commands", `{"id":"1","type":"ECHO","payload":{"a":1}}`).
 		same(t, "a command", 200, `{"commandId":"1","type":"ECHO","commandStatus":"SUCCEEDED","payload":{"a":1}}`)
@@ -144,7 +152,7 @@ func TestManagementActions(t *testing.T) {
 		method, path, body string
 		status             int
 	}{
-		{"POST", "targets/t/commands", `{"type":"HANG","timeoutMs":20}`, 504},
+		{"POST", "targets/t/commands", `{"type":"STUCK","timeoutMs":20}`, 504},
 		{"POST", "targets/t/commands", `{"type":"NEVER-HEARD-OF"}`, 502},
 		{"POST", "targets/t/commands", `{"type":"ECHO","channelId":"x"}`, 404},
 		{"POST", "targets/x/commands", `{"type":"ECHO"}`, 404},
