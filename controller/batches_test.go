@@ -322,6 +322,11 @@ func TestBatchesThatAreNotTaken(t *testing.T) {
 	if _, err := n.Batches().Execute(t.Context(), batchOf(t, "t", "EFFECT", 1)); !errors.Is(err, ErrBatchesFull) {
 		t.Errorf("one more than there is room for: %v", err)
 	}
+	small := run(t, func(o *Options) { o.Batches.MaxBytes = 100 })
+	small.execute(batchOf(t, "t", "EFFECT", 2))
+	if _, err := small.Batches().Execute(t.Context(), batchOf(t, "t", "EFFECT", 1)); !errors.Is(err, ErrBatchesFull) {
+		t.Errorf("more bytes than there is room for: %v", err)
+	}
 	off := run(t, func(o *Options) { o.Batches.Disabled = true })
 	if _, err := off.Batches().Execute(t.Context(), b); !errors.Is(err, ErrBatchesOff) {
 		t.Errorf("turned off: %v", err)
@@ -343,8 +348,8 @@ func TestOldBatchesAreSwept(t *testing.T) {
 		if _, err := n.Batches().Get(waiting); err != nil {
 			t.Errorf("a batch that waits: %v", err)
 		}
-		if n.Batches().view.count() != 1 {
-			t.Errorf("%d batches are left", n.Batches().view.count())
+		if count, bytes := n.Batches().view.size(); count != 1 || bytes == 0 || bytes > 1000 {
+			t.Errorf("%d batches of %d bytes are left", count, bytes)
 		}
 		n.stop()
 	})

@@ -81,6 +81,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	if err := c.begin(); err != nil {
 		return err
 	}
+	defer c.hub.end()
 	var err error
 	if c.store, err = openStore(ctx, c.o); err != nil {
 		c.stop()
@@ -108,7 +109,6 @@ func (c *Controller) Run(ctx context.Context) error {
 	err = g.Wait()
 	c.tellers.Wait()
 	c.timers.Wait()
-	c.hub.end()
 	return err
 }
 

@@ -390,3 +390,34 @@ func TestEventsAreJSON(t *testing.T) {
 		t.Errorf("%s, %v", data, err)
 	}
 }
+
+// TestAControllerThatWasPaused loses its lease and its channels to the others,
+// and makes them known again.
+func TestAControllerThatWasPaused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet := cluster.NewMemory()
+		on := func(name string) *node { return run(t, func(o *Options) { o.Engine = fleet.Engine(name) }) }
+		a, b := on("a"), on("b")
+		p := a.join("t", "p", nil)
+		synctest.Wait()
+		q := b.join("t", "q", nil)
+		synctest.Wait()
+		if !p.isPrimary() || len(b.Target("t")) != 2 {
+			t.Fatalf("primary %v, in b's view %v", p.isPrimary(), b.Target("t"))
+		}
+		// As if a had been paused for longer than its lease.
+		if err := a.store.nodes.Delete(t.Context(), "a", cluster.Any); err != nil {
+			t.Fatal(err)
+		}
+		synctest.Wait()
+		if !q.isPrimary() || q.term() <= p.term() && p.isPrimary() || len(b.Target("t")) != 1 {
+			t.Errorf("q is primary: %v, in b's view %v", q.isPrimary(), b.Target("t"))
+		}
+		time.Sleep(DefaultLease)
+		if len(b.Target("t")) != 2 || p.isPrimary() {
+			t.Errorf("p is primary: %v, in b's view %v", p.isPrimary(), b.Target("t"))
+		}
+		a.stop()
+		b.stop()
+	})
+}
