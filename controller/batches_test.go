@@ -56,6 +56,7 @@ type flaky struct {
 }
 
 func (f *flaky) register(m *exchange.Mux) {
+	m.Replies = nil // every command that is sent is seen
 	m.Handle("TRY", func(_ context.Context, req *exchange.Request) (any, error) {
 		f.mu.Lock()
 		defer f.mu.Unlock()

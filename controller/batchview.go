@@ -32,8 +32,8 @@ type record struct {
 	revision  uint64 // of state
 	replies   map[int]outcome
 	cancelled bool
-	version   uint64            // of the view, when it last changed
-	seen      map[string]seen   // of each of its keys
+	version   uint64          // of the view, when it last changed
+	seen      map[string]seen // of each of its keys
 
 	running bool // a pass of this node is under way
 	hurry   bool // the target is back: do not wait until due

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -91,6 +92,7 @@ func (c *Controller) live(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("cannot begin the lease of node %s: %w", c.node, err)
 	}
+	c.leased.Store(true)
 	tick := time.NewTicker(c.o.Lease / 3)
 	defer tick.Stop()
 	renewed := time.Now()
@@ -101,6 +103,7 @@ func (c *Controller) live(ctx context.Context) error {
 			defer cancel()
 			_ = c.store.nodes.Delete(last, c.node, cluster.Any) // else it expires
 			return nil
+		case <-c.lapsed:
 		case <-tick.C:
 		}
 		next, err := c.renew(ctx, me, revision)
@@ -119,20 +122,24 @@ func (c *Controller) renew(ctx context.Context, me []byte, after uint64) (uint64
 	ctx, cancel := context.WithTimeout(ctx, c.o.Lease/3)
 	defer cancel()
 	revision, err := c.store.nodes.Put(ctx, c.node, me, after)
-	if !errors.Is(err, cluster.ErrConflict) {
-		return revision, err
+	switch {
+	case err == nil && c.leased.Load():
+		return revision, nil
+	case err != nil && !errors.Is(err, cluster.ErrConflict):
+		return 0, err
 	}
 	c.event(Event{Kind: EngineTrouble, Detail: "the lease of node " + c.node + " had expired"})
 	if revision, err = c.store.nodes.Put(ctx, c.node, me, cluster.Any); err != nil {
 		return 0, err
 	}
-	for _, l := range c.registry.links() {
-		if l.over.Load() {
-			continue
-		}
+	links := slices.DeleteFunc(c.registry.links(), func(l *link) bool { return l.over.Load() })
+	for _, l := range links {
 		if err := c.store.announce(ctx, l.channel(c.node)); err != nil {
 			return 0, err
 		}
+	}
+	c.leased.Store(true)
+	for _, l := range links {
 		c.registry.again(l.target)
 	}
 	return revision, nil
@@ -146,6 +153,9 @@ func (c *Controller) watchNodes(ctx context.Context, ready func()) error {
 		case e.Ready:
 			begun = true
 			ready()
+		case e.Key == c.node && e.Deleted && begun:
+			c.leased.Store(false)
+			signal(c.lapsed)
 		case e.Key == c.node:
 		case !e.Deleted:
 			if c.registry.nodeCame(e.Key) && begun {
