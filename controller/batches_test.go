@@ -211,20 +211,34 @@ func TestBatchSurvivesTheLossOfItsTarget(t *testing.T) {
 }
 
 func TestBatchesOfOneTargetDoNotMix(t *testing.T) {
-	n := run(t, nil)
-	var ids []string
-	for range 5 {
-		ids = append(ids, n.execute(batchOf(t, "t", "EFFECT", 5)).ID)
-	}
-	p := n.join("t", "p", nil)
-	var want []string
-	for _, id := range ids {
-		n.wait(id)
-		want = append(want, numbers(5)...)
-	}
-	if got := p.effects(); !slices.Equal(got, want) {
-		t.Errorf("effects %v", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		n := run(t, nil)
+		var ids []string
+		for range 5 {
+			ids = append(ids, n.execute(batchOf(t, "t", "SLOW", 5)).ID)
+		}
+		var mu sync.Mutex
+		var got, want []string
+		n.join("t", "p", func(o *exchange.ConnectorOptions) {
+			o.Channel.Handlers.Handle("SLOW", func(_ context.Context, req *exchange.Request) (any, error) {
+				time.Sleep(time.Second)
+				mu.Lock()
+				defer mu.Unlock()
+				got = append(got, string(req.Payload))
+				return nil, nil
+			})
+		})
+		for _, id := range ids {
+			n.wait(id)
+			want = append(want, numbers(5)...)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if !slices.Equal(got, want) {
+			t.Errorf("effects %v", got)
+		}
+		n.stop()
+	})
 }
 
 func TestBatchIsCancelled(t *testing.T) {
