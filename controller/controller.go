@@ -36,6 +36,7 @@ type Controller struct {
 	joined     chan struct{} // another controller has joined
 	lapsed     chan struct{} // this node's lease was seen to be gone
 	leased     atomic.Bool   // this node's lease is held, as far as is known
+	settled    atomic.Bool   // connectors have had the time to come back after a start
 
 	mu       sync.Mutex // guards all below
 	state    state
@@ -151,6 +152,7 @@ func (c *Controller) work(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { return c.checkHealth(ctx) })
 	g.Go(func() error { return c.elect(ctx) })
 	g.Go(func() error { return c.rebalance(ctx) })
+	c.later(ctx, c.o.Lease, c.settleInherited)
 	c.mu.Lock()
 	c.state = open
 	c.mu.Unlock()

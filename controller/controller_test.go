@@ -436,3 +436,32 @@ func TestAControllerThatWasPaused(t *testing.T) {
 		b.stop()
 	})
 }
+
+// TestTargetsComeBackAfterARestart: a target whose connector returns in time has
+// not gone, one whose connector does not has, a lease later.
+func TestTargetsComeBackAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet := cluster.NewMemory()
+		on := func() *node { return run(t, func(o *Options) { o.Engine = fleet.Engine("one") }) }
+		first := on()
+		p := first.join("back", "p", nil)
+		first.join("gone", "q", nil)
+		synctest.Wait()
+		term := p.term()
+		first.stop()
+		if first.told(PrimaryVacated) != 0 {
+			t.Error("stopping made the targets go")
+		}
+		second := on()
+		p = second.join("back", "p", nil)
+		time.Sleep(DefaultLease - time.Second)
+		if !p.isPrimary() || p.term() <= term || second.told(PrimaryVacated) != 0 {
+			t.Errorf("back: primary %v in term %d after %d; %d have gone", p.isPrimary(), p.term(), term, second.told(PrimaryVacated))
+		}
+		time.Sleep(2 * time.Second)
+		if second.told(PrimaryVacated) != 1 {
+			t.Errorf("%d have gone, want 1", second.told(PrimaryVacated))
+		}
+		second.stop()
+	})
+}

@@ -47,7 +47,8 @@ type Options struct {
 	// Handlers answers the commands of a connector; called once per channel.
 	// nil answers none.
 	Handlers func(Channel) *exchange.Mux
-	// Observe is told of everything that happens; it must not block.
+	// Observe is told of everything that happens, from several goroutines; it
+	// must not block.
 	Observe func(Event)
 
 	WebSocket websocket.Options

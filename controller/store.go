@@ -212,15 +212,17 @@ func (c *Controller) watchChannels(ctx context.Context, ready func()) error {
 
 // watchPrimaries follows who is primary of which target.
 func (c *Controller) watchPrimaries(ctx context.Context, ready func()) error {
+	begun := false
 	return c.store.primaries.Watch(ctx, "", func(e cluster.Entry) {
 		var p primary
 		switch {
 		case e.Ready:
+			begun = true
 			ready()
 		case e.Deleted:
 			c.registry.dropPrimary(e.Key, e.Revision)
 		case json.Unmarshal(e.Value, &p) == nil:
-			p.revision = e.Revision
+			p.revision, p.inherited = e.Revision, !begun
 			c.registry.setPrimary(e.Key, p)
 		}
 	})
