@@ -148,17 +148,16 @@ func (p *Peer) filter(r control.EventsRequest) (journal.Filter, error) {
 		f.Application, f.Name = v.Application, v.Name
 		return f, nil
 	}
-	rows, jerr := p.journal.Instances()
+	f.Name = r.Name
+	past, jerr := p.journal.Read(journal.Filter{Application: f.Application, Name: f.Name, Last: 1})
 	if jerr != nil {
 		return f, jerr
 	}
-	for _, row := range rows {
-		if row.Name == r.Name && (r.Application == "" || row.Application == r.Application) {
-			f.Application, f.Name = row.Application, row.Name
-			return f, nil
-		}
+	if len(past) == 0 {
+		return f, err
 	}
-	return f, err
+	f.Application = past[0].Application
+	return f, nil
 }
 
 func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, error) {

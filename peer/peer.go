@@ -67,7 +67,7 @@ type Peer struct {
 func New(o Options) (*Peer, error) {
 	plan, err := profiles.Load(o.Profile, profiles.LoadOptions{UID: os.Geteuid()})
 	if err != nil {
-		return nil, err
+		return nil, control.Errorf(control.CodeInvalid, "%v", err)
 	}
 	set := plan.Peer
 	if err := os.MkdirAll(set.StateDir, 0o700); err != nil {
@@ -204,7 +204,11 @@ func (p *Peer) begin(ctx context.Context) error {
 		return err
 	}
 	plan, _ := p.currentPlan()
-	if err := p.sup.Apply(ctx, plan, profiles.Diff(nil, plan), restore, "peerd"); err != nil {
+	changes := profiles.Diff(nil, plan)
+	if err := p.remember(restore, changes); err != nil {
+		return err
+	}
+	if err := p.sup.Apply(ctx, plan, changes, restore, "peerd"); err != nil {
 		return err
 	}
 	p.mu.Lock()
