@@ -64,8 +64,9 @@ type Stats struct {
 }
 
 // Endpoint is one side of a channel; both sides are alike. Its methods may be
-// called from any goroutine. Run does the work: one goroutine receives, one
-// sends, and each command of the other side is handled in a goroutine of its own.
+// called from any goroutine. Run does the work: one goroutine receives, one sends
+// what is queued, and each command of the other side is handled in a goroutine of
+// its own, which sends its reply itself when nothing else is being sent.
 type Endpoint struct {
 	ch Channel
 	o  Options
