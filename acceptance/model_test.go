@@ -25,6 +25,12 @@ type instance struct {
 	LastExit   *exit  `json:"lastExit"`
 }
 
+// String is for messages.
+func (i instance) String() string {
+	b, _ := json.Marshal(i)
+	return string(b)
+}
+
 type exit struct {
 	Code   int    `json:"code"`
 	Signal string `json:"signal"`
@@ -82,8 +88,8 @@ func (p *peerd) of(name string) instance {
 func (p *peerd) until(name, what string, cond func(instance) bool) (i instance) {
 	p.t.Helper()
 	defer func() {
-		if p.t.Failed() {
-			p.t.Logf("%s: %+v", name, i)
+		if !cond(i) {
+			p.t.Logf("but it is %v", i)
 		}
 	}()
 	p.waitFor(name+" "+what, func() bool {

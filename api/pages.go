@@ -8,6 +8,8 @@ import (
 	"github.com/seed-04209a44/peerd/control"
 )
 
+//go:generate go test . -run TestOpenAPIFile -update
+
 // The OpenAPI document is generated from control.Operations (package
 // api/openapi); a test fails when the file is behind.
 //

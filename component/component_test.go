@@ -142,10 +142,10 @@ func checkFailure(t *testing.T, reports []ccp.StatusEvent, want string) {
 	}
 }
 
-// A stop has one budget: drain's context ends with it.
+// A stop has one budget: drain's and cleanup's contexts end with it.
 func TestStopBudget(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		l := &life{drain: untilStopped}
+		l := &life{drain: untilStopped, cleanup: func(ctx context.Context) error { <-ctx.Done(); return nil }}
 		peer := componenttest.Start(t, info, l, componenttest.Options{})
 		peer.WaitState("COMPONENT_EXECUTION")
 		began := time.Now()

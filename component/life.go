@@ -100,20 +100,20 @@ func (r *runtime) execute() int {
 func (r *runtime) wayDown(end func() error) int {
 	ctx, cancel := r.budget()
 	defer cancel()
-	r.depart(ctx, lifecycle.StopTimeWait)
+	r.depart(lifecycle.StopTimeWait)
 	if c, ok := r.component.(Drainer); ok && r.wanted.Err() != nil {
 		if err := guard(ctx, c.Drain); isPanic(err) {
 			return r.fail(err, nil)
 		} else if err != nil {
 			r.log.Warn("work in flight is not all done", "error", err)
-			r.tell(ctx, r.status(ccp.Warning, "drain: "+err.Error()))
+			r.tell(r.status(ccp.Warning, "drain: "+err.Error()))
 		}
 	}
 	err := end()
 	if isPanic(err) {
 		return r.fail(err, nil)
 	}
-	r.depart(ctx, lifecycle.StopExecution)
+	r.depart(lifecycle.StopExecution)
 	if err != nil && !r.calledOff(err) {
 		return r.fail(err, r.cleanUp)
 	}
@@ -124,7 +124,7 @@ func (r *runtime) wayDown(end func() error) int {
 func (r *runtime) cleanUp() int {
 	ctx, cancel := r.budget()
 	defer cancel()
-	r.depart(ctx, lifecycle.StopCleanup)
+	r.depart(lifecycle.StopCleanup)
 	if c, ok := r.component.(Cleaner); ok {
 		if err := guard(ctx, c.Cleanup); err != nil {
 			return r.fail(err, nil)
@@ -144,11 +144,9 @@ func (r *runtime) fail(err error, then func() int) int {
 		_, _ = fmt.Fprintf(r.stderr, "%s\n\n%s\n", p, p.stack)
 	}
 	r.log.Error("failed", "error", err)
-	ctx, cancel := context.WithTimeout(r.base, farewell)
-	defer cancel()
-	r.tell(ctx, r.status(ccp.Error, err.Error()))
+	r.tell(r.status(ccp.Error, err.Error()))
 	if then != nil && code != ExitPanic {
-		then()
+		code = max(code, then()) // which may panic in its turn
 	}
 	return code
 }
@@ -175,18 +173,19 @@ func (r *runtime) enter(ctx context.Context, s lifecycle.State) {
 
 // depart takes on a state of the way down. A peer that is there is told; one
 // that is not is not waited for.
-func (r *runtime) depart(ctx context.Context, s lifecycle.State) {
+func (r *runtime) depart(s lifecycle.State) {
 	r.setState(s)
-	r.tell(ctx, r.status(ccp.Information, ""))
+	r.tell(r.status(ccp.Information, ""))
 }
 
-// tell reports to the peer, if there is one.
-func (r *runtime) tell(ctx context.Context, e ccp.StatusEvent) {
+// tell reports to the peer, if there is one. The stop budget does not bound it:
+// a state is told even where the time for its work is over.
+func (r *runtime) tell(e ccp.StatusEvent) {
 	peer := r.link.now()
 	if peer == nil {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, farewell)
+	ctx, cancel := context.WithTimeout(r.base, farewell)
 	defer cancel()
 	if err := ccp.NewClient(peer).Status(ctx, e); err != nil && !errors.Is(err, exchange.ErrClosed) {
 		r.log.Warn("the peer did not accept a report", "state", e.State, "error", err)

@@ -27,10 +27,14 @@ func TestCheckArguments(t *testing.T) {
 	}{
 		{name: "defaults", given: map[string]string{"count": "3"}, want: with(map[string]string{"count": "3"})},
 		{name: "missing", given: nil, faults: `argument "count": is mandatory and missing`},
-		{name: "types", given: map[string]string{"count": "3.5", "flag": "yes"},
-			faults: `argument "count": "3.5" is no integer; argument "flag": "yes" is no boolean; true or false is expected`},
-		{name: "unknown", given: map[string]string{"count": "1", "cuont": "1"},
-			faults: `argument "cuont": is not a runtime argument of Full; allowed: text, count, flag, hosts, empty`},
+		{
+			name: "types", given: map[string]string{"count": "3.5", "flag": "yes"},
+			faults: `argument "count": "3.5" is no integer; argument "flag": "yes" is no boolean; true or false is expected`,
+		},
+		{
+			name: "unknown", given: map[string]string{"count": "1", "cuont": "1"},
+			faults: `argument "cuont": is not a runtime argument of Full; allowed: text, count, flag, hosts, empty`,
+		},
 		{name: "array", given: map[string]string{"count": "-1", "hosts": "a,b"}, want: with(map[string]string{"count": "-1", "hosts": "a,b"})},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -69,8 +73,12 @@ func TestOSMask(t *testing.T) {
 		goos string
 		want bool
 	}{
-		{0, "linux", true}, {0, "plan9", true}, {Linux, "linux", true}, {Mac | Windows, "linux", false},
-		{Mac | Windows, "darwin", true}, {AllOS, "freebsd", false},
+		{0, "linux", true},
+		{0, "plan9", true},
+		{Linux, "linux", true},
+		{Mac | Windows, "linux", false},
+		{Mac | Windows, "darwin", true},
+		{AllOS, "freebsd", false},
 	} {
 		if got := c.mask.Allows(c.goos); got != c.want {
 			t.Errorf("%v allows %s: %v", c.mask, c.goos, got)

@@ -48,5 +48,14 @@
 // Options.StreamBuffer replies waiting for one slow Stream. Reaching a bound is
 // an error to the one concerned, an Event and a counter; it never blocks others.
 //
+// # Connectors
+//
+// A Connector keeps one channel to a controller: it dials, says HELLO, answers
+// what keeps the channel (HEALTH_CHECK, PRIMARY, GOOD_BYE), and comes back after
+// an end, with a pause that grows and varies. Its Run ends only with its context,
+// with a GOOD_BYE for good, or when the controller refuses it. Welcome is the
+// controller's part of the opening. A ReplyCache on the Mux keeps a command that
+// is sent again from having a second effect.
+//
 // The rules for authors in other languages are in spec.md.
 package exchange

@@ -14,6 +14,7 @@ const (
 	DefaultWindow       = 256
 	DefaultTimeout      = 60 * time.Second
 	DefaultStreamBuffer = 1024
+	DefaultMaxBytes     = 64 << 20
 )
 
 // lingerTime bounds how long Close goes on sending what is queued already, and
@@ -30,6 +31,7 @@ type Options struct {
 	Refuse       bool          // over the window: fail with ErrBusy instead of waiting
 	Timeout      time.Duration // of a call whose context has no deadline; default 60s
 	StreamBuffer int           // intermediate replies that may wait for one Stream; default 1024
+	MaxBytes     int           // payload bytes of the commands being handled, and of the replies waiting for one Stream; one alone may be larger; default 64 MiB
 	Observe      func(Event)   // typed events (late replies, panics, drops); must not block
 }
 
@@ -41,7 +43,7 @@ const (
 	LateReply        EventKind = iota // a reply that nobody waits for: counted and dropped
 	HandlerPanic                      // Detail has the panic and its stack
 	ExpiredCommand                    // arrived after its deadline: not run
-	Overload                          // refused because the window was full
+	Overload                          // refused because the window or the bytes for it were full
 	DuplicateCommand                  // its ID is being handled already: dropped, the first one's reply answers it
 	Malformed                         // a frame without command and reply, or without ID: dropped
 	TooLarge                          // a reply over the channel's limit: replaced by an ERROR
@@ -76,6 +78,7 @@ type Endpoint struct {
 	gone    chan struct{} // nothing will be sent or received any more
 	done    chan struct{} // Run has returned
 	wg      sync.WaitGroup
+	sending sync.Mutex // held during ch.Send
 
 	sent, received, late, panics, expired, refused, dropped atomic.Uint64
 
@@ -89,6 +92,7 @@ type Endpoint struct {
 	err      error            // why the channel ended
 	calls    map[string]*call // ours, by command ID
 	work     map[string]*work // theirs, by command ID
+	bytes    int              // payloads of work
 	ordered  []*work          // theirs, waiting for their turn; the first is running
 	control  []Frame          // cancels and refusals; they overtake everything else
 	handlers context.Context  // parent of every handler's context
@@ -107,6 +111,9 @@ func NewEndpoint(ch Channel, o Options) *Endpoint {
 	if o.StreamBuffer <= 0 {
 		o.StreamBuffer = DefaultStreamBuffer
 	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultMaxBytes
+	}
 	if o.Observe == nil {
 		o.Observe = func(Event) {}
 	}
@@ -124,29 +131,36 @@ func NewEndpoint(ch Channel, o Options) *Endpoint {
 	}
 }
 
-// Run receives until the channel ends or ctx does, then closes the channel,
+// Run receives until the channel ends or ctx does, then closes the channel
+// (with CloseTryAgain if ctx ended, where the transport has codes),
 // fails every waiting call with ErrClosed, cancels the running handlers, waits
 // for them, and returns why it ended (nil after an orderly close by either side).
 func (e *Endpoint) Run(ctx context.Context) error {
-	defer close(e.done)
 	handlers, cancel := context.WithCancel(ctx)
-	e.mu.Lock()
-	if e.running {
-		e.mu.Unlock()
-		panic("exchange: Endpoint.Run called twice")
-	}
-	e.running, e.handlers, e.stop = true, handlers, cancel
-	e.mu.Unlock()
-
-	unhook := context.AfterFunc(ctx, func() { e.ch.Close() })
+	defer cancel()
+	e.begin(handlers, cancel)
+	defer close(e.done)
+	unhook := context.AfterFunc(ctx, func() { CloseWith(e.ch, CloseTryAgain, "stopping") })
 	e.wg.Go(e.write)
 	err := e.end(ctx, e.receive())
+	if err != nil {
+		CloseWith(e.ch, CloseInternal, "")
+	}
 	e.ch.Close()
 	unhook()
 	cancel()
 	e.wg.Wait()
 	e.forget()
 	return err
+}
+
+func (e *Endpoint) begin(handlers context.Context, stop context.CancelFunc) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.running {
+		panic("exchange: Endpoint.Run called twice")
+	}
+	e.running, e.handlers, e.stop = true, handlers, stop
 }
 
 // receive is the one goroutine that calls Recv. It never waits for a handler,
@@ -202,6 +216,7 @@ func (e *Endpoint) forget() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	clear(e.work)
+	e.bytes = 0
 	e.control = nil
 	if e.linger != nil {
 		e.linger.Stop()
@@ -228,14 +243,14 @@ func (e *Endpoint) CloseWith(code int, reason string) error {
 		return e.ch.Close()
 	}
 	e.stop()
-	e.closeLater()
+	e.closeLater(code, reason)
 	return nil
 }
 
 // closeLater closes the channel in a while, whatever happens; e.mu must be held.
-func (e *Endpoint) closeLater() {
+func (e *Endpoint) closeLater(code int, reason string) {
 	if e.linger == nil {
-		e.linger = time.AfterFunc(lingerTime, func() { e.ch.Close() })
+		e.linger = time.AfterFunc(lingerTime, func() { CloseWith(e.ch, code, reason) })
 	}
 }
 

@@ -88,3 +88,63 @@ func ExampleMux_Dispatch() {
 	// NO_REPLY no handler for commands of type FLUSH
 	// UNKNOWN Command unknown
 }
+
+func ExampleConnector() {
+	dial := func(ctx context.Context, endpoint string) (exchange.Channel, error) {
+		connector, controller := exchange.Pipe() // websocket.Dial, where there is a network
+		go serve(controller)
+		return connector, nil
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	c := exchange.NewConnector(exchange.ConnectorOptions{
+		Endpoints: []string{"http://controller:8062"},
+		Dial:      dial,
+		Hello:     exchange.Hello{TargetID: "billing", ID: "peer-1"},
+		Observe: func(ev exchange.ConnectorEvent) {
+			switch ev.Kind {
+			case exchange.Connected:
+				fmt.Println("connected to", ev.Endpoint, "as", ev.Target)
+				stop()
+			case exchange.Disconnected:
+				fmt.Println("disconnected:", ev.Err)
+			}
+		},
+	})
+	fmt.Println(c.Run(ctx))
+	// Output:
+	// connected to http://controller:8062 as billing
+	// disconnected: <nil>
+	// <nil>
+}
+
+// serve is the least a controller does.
+func serve(ch exchange.Channel) {
+	_, err := exchange.Welcome(context.Background(), ch, func(_ context.Context, req *exchange.Request) (any, error) {
+		var hello exchange.Hello
+		if err := req.Decode(&hello); err != nil {
+			return nil, err
+		}
+		return exchange.Hello{TargetID: hello.TargetID}, nil // the controller may give another target
+	})
+	if err != nil {
+		return
+	}
+	_ = exchange.NewEndpoint(ch, exchange.Options{}).Run(context.Background())
+}
+
+func ExampleReplyCache() {
+	mux := &exchange.Mux{Replies: exchange.NewReplyCache(0, 0, false)}
+	charges := 0
+	mux.Handle("CHARGE", func(context.Context, *exchange.Request) (any, error) {
+		charges++
+		return charges, nil
+	})
+	for range 3 { // the sender never saw the first two replies
+		cmd := exchange.Command{ID: exchange.NewID(), Type: "CHARGE", IdempotencyKey: "invoice-17"}
+		fmt.Println(string(mux.Dispatch(context.Background(), cmd, nil).Payload))
+	}
+	// Output:
+	// 1
+	// 1
+	// 1
+}

@@ -11,9 +11,12 @@ import (
 	"strings"
 )
 
-// maxDir keeps a socket path inside 107 bytes with room for the name that the
-// component chooses.
-const maxDir = 85
+const (
+	// maxAddress is what fits a unix socket's address.
+	maxAddress = 107
+	// maxDir leaves room in it for the name that the component chooses.
+	maxDir = 85
+)
 
 // checkDir reports why dir cannot hold a component's socket.
 func checkDir(dir string) error {
@@ -39,8 +42,8 @@ func checkDir(dir string) error {
 // checkAddress accepts only a socket that lies directly in dir: what a
 // component says must not make the peer dial anything else.
 func checkAddress(dir, address string) error {
-	if strings.ContainsRune(address, 0) || !filepath.IsAbs(address) || filepath.Clean(address) != address {
-		return fmt.Errorf("the component offers the address %s: want the plain path of a socket in %q", show(address), dir)
+	if len(address) > maxAddress || strings.ContainsRune(address, 0) || !filepath.IsAbs(address) || filepath.Clean(address) != address {
+		return fmt.Errorf("the component offers the address %s: want the plain path of a socket in %q, at most %d bytes", show(address), dir, maxAddress)
 	}
 	if !samePlace(filepath.Dir(address), dir) {
 		return fmt.Errorf("the component offers the socket %s, which is not in its own folder %q", show(address), dir)

@@ -163,6 +163,40 @@ func connect(t *testing.T, mode string) (*testhost.Child, *ccp.Client) {
 	return child, ccp.NewClient(endpoint)
 }
 
+// Of all that go-plugin's client would call, nothing reaches the component, not
+// even when the connection is closed: Shutdown would end it.
+func TestOnlyTheChannelIsCalled(t *testing.T) {
+	host := &handshake.Host{Dir: testhost.Dir(t)}
+	child := testhost.Start(t, host.Env(), testhost.Build(t, bad), "versions")
+	conn, err := host.Connect(t.Context(), child)
+	if err != nil {
+		t.Fatal(err)
+	}
+	hello := ccp.Handshake{MinVersionSupported: "1.0", MaxVersionSupported: "1.0"}
+	for range 2 { // the second shows that the first one's end did no harm
+		endpoint := exchange.NewEndpoint(conn, exchange.Options{})
+		go func() { _ = endpoint.Run(context.Background()) }()
+		if _, err := ccp.NewClient(endpoint).Handshake(t.Context(), hello); err != nil {
+			t.Fatal(err)
+		}
+		_ = endpoint.Close()
+		<-endpoint.Done()
+		if err := conn.Wait(); err != nil {
+			t.Error(err)
+		}
+		if conn, err = host.Attach(t.Context(), child, conn.Address(), conn.Version()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	_ = conn.Close()
+	if err := conn.Wait(); err != nil {
+		t.Error(err)
+	}
+	if text := child.Stderr().String(); strings.Contains(text, "unexpected call") {
+		t.Error(text)
+	}
+}
+
 // A component that is stopped like a debugger stops it delays nobody but
 // those who wait for it, and a connection to it can be closed.
 func TestFrozenComponent(t *testing.T) {

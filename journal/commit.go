@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	bolt "go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
 )
 
 const (
@@ -211,7 +212,7 @@ func (j *Journal) open() error {
 		db, err = bolt.Open(j.path, 0o600, boltOptions())
 		return err
 	})
-	if errors.Is(err, bolt.ErrTimeout) {
+	if errors.Is(err, berrors.ErrTimeout) {
 		return fmt.Errorf("%w: %s is held", ErrLocked, j.path)
 	}
 	if err != nil {

@@ -26,8 +26,12 @@ func sample(t testing.TB) (file []byte, contents string) {
 			t.Fatal(err)
 		}
 	}
-	for i := range 90 {
-		mustAppend(t, j, rec("orders", "feed", fmt.Sprint(i)))
+	for range 10 {
+		recs := make([]Record, 9)
+		for i := range recs {
+			recs[i] = rec("orders", "feed", fmt.Sprint(i))
+		}
+		mustAppend(t, j, recs...)
 	}
 	if err := j.Put("plan", []byte(strings.Repeat("hash", 2000))); err != nil { // overflow pages
 		t.Fatal(err)
@@ -259,6 +263,10 @@ func TestFullDiskAcknowledgesNothingAndRecovers(t *testing.T) {
 	if recs := mustRead(t, j, Filter{}); uint64(len(recs)) != acked {
 		t.Fatalf("%d records are there, %d were acknowledged", len(recs), acked)
 	}
+	if err := j.Close(); err != nil { // a peer that restarts on the full disk
+		t.Fatal(err)
+	}
+	j = open(t, disk, Options{})
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=4m"); err != nil {
 		t.Fatal(err)
 	}

@@ -25,26 +25,37 @@ func acquire(path string) (*os.File, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the journal's lock: %w", err)
 	}
-	for deadline := time.Now().Add(lockPatience); ; time.Sleep(lockRetry) {
-		err = syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
-		if err == nil {
-			break
-		}
-		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
-			_ = f.Close()
-			return nil, fmt.Errorf("cannot lock %s: %w", path, err)
-		}
-		if time.Now().After(deadline) {
-			err = lockedBy(f, path)
-			_ = f.Close()
-			return nil, err
-		}
+	if err := flock(f, path); err != nil {
+		_ = f.Close()
+		return nil, err
 	}
 	// The pid is for the refused one's message only, so failing is no fault.
 	if f.Truncate(0) == nil {
 		_, _ = f.WriteAt([]byte(strconv.Itoa(os.Getpid())+"\n"), 0)
 	}
 	return f, nil
+}
+
+// flock tries until it has the lock or patience ends.
+func flock(f *os.File, path string) error {
+	retry := time.NewTicker(lockRetry)
+	defer retry.Stop()
+	deadline := time.NewTimer(lockPatience)
+	defer deadline.Stop()
+	for {
+		err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB)
+		if err == nil {
+			return nil
+		}
+		if !errors.Is(err, syscall.EWOULDBLOCK) && !errors.Is(err, syscall.EINTR) {
+			return fmt.Errorf("cannot lock %s: %w", path, err)
+		}
+		select {
+		case <-retry.C:
+		case <-deadline.C:
+			return lockedBy(f, path)
+		}
+	}
 }
 
 func lockedBy(f *os.File, path string) error {

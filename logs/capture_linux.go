@@ -6,6 +6,7 @@ import (
 	"io"
 	"math"
 	"os"
+	"sync"
 	"syscall"
 
 	"golang.org/x/sys/unix"
@@ -17,11 +18,14 @@ const pipeSize = 1 << 20
 
 // pipe is a FIFO on its way into a Writer.
 type pipe struct {
-	conn    syscall.RawConn
-	w       *Writer
-	tap     io.Writer
-	scratch []byte // for bytes that cannot be stored, and for taps
+	conn syscall.RawConn
+	w    *Writer
+	tap  io.Writer
 }
+
+// buffers are for bytes that cannot be stored, and for taps. They are shared,
+// so that hundreds of idle captures hold none.
+var buffers = sync.Pool{New: func() any { return new([chunkSize]byte) }}
 
 // capturePipe is Capture for pipes; done is false when f is none that the
 // runtime can wait for.
@@ -166,7 +170,9 @@ func (p *pipe) stored(from int64, n int) {
 		p.w.midLine = err == nil && last[0] != '\n'
 		return
 	}
-	b := p.buffer()[:n]
+	buf := buffers.Get().(*[chunkSize]byte)
+	defer buffers.Put(buf)
+	b := buf[:n]
 	got, _ := p.w.file.ReadAt(b, from)
 	_, _ = p.tap.Write(b[:got])
 	p.w.midLine = got == n && b[n-1] != '\n'
@@ -174,7 +180,9 @@ func (p *pipe) stored(from int64, n int) {
 
 // take takes at most limit bytes out of the pipe and hands them to use.
 func (p *pipe) take(fd, limit int, use func([]byte)) (int, error) {
-	b := p.buffer()[:limit]
+	buf := buffers.Get().(*[chunkSize]byte)
+	defer buffers.Put(buf)
+	b := buf[:limit]
 	n, err := unix.Read(fd, b)
 	for err == unix.EINTR {
 		n, err = unix.Read(fd, b)
@@ -187,13 +195,6 @@ func (p *pipe) take(fd, limit int, use func([]byte)) (int, error) {
 		_, _ = p.tap.Write(b[:n])
 	}
 	return n, nil
-}
-
-func (p *pipe) buffer() []byte {
-	if p.scratch == nil {
-		p.scratch = make([]byte, chunkSize)
-	}
-	return p.scratch
 }
 
 // firstLine offers the first line without taking it out of the pipe (tee), so
@@ -213,7 +214,7 @@ func (p *pipe) firstLine(first func(string) bool) error {
 	err := p.conn.Read(func(fd uintptr) bool {
 		var last bool
 		if last, fault = readable(int(fd)); fault != nil {
-			return fault != unix.EAGAIN
+			return !errors.Is(fault, unix.EAGAIN)
 		}
 		var b []byte
 		if b, fault = peek(int(fd), ends); fault != nil {

@@ -2,6 +2,7 @@ package logs
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"os"
@@ -184,6 +185,45 @@ func TestStopEndsAWaitingCapture(t *testing.T) {
 		if err := r.SetReadDeadline(time.Time{}); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// What comes through a pipe is dated when it comes, and read back so.
+func TestCapturedLinesAreDated(t *testing.T) {
+	r, pw, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	dir := t.TempDir()
+	w := openWriter(t, dir, Options{MaxSize: 10})
+	clock := make(chan time.Time, 1)
+	w.now = func() time.Time { now := <-clock; clock <- now; return now }
+	clock <- time.Unix(100, 0)
+	seen := make(tapFunc, 10)
+	var wg sync.WaitGroup
+	wg.Go(func() {
+		if err := Capture(r, w, nil, nil, seen); err != nil {
+			t.Error(err)
+		}
+	})
+	for i, s := range []string{"one\nhal", "f\n", "three\n"} {
+		<-clock
+		clock <- time.Unix(int64(100+i), 0)
+		if _, err := io.WriteString(pw, s); err != nil {
+			t.Fatal(err)
+		}
+		for left := len(s); left > 0; left -= <-seen {
+		}
+	}
+	_ = pw.Close()
+	wg.Wait()
+	var got []int64
+	for _, l := range readAll(t, []Source{{Dir: dir}}, Query{Tail: -1}) {
+		got = append(got, l.At.Unix())
+	}
+	if fmt.Sprint(got) != "[100 100 102]" {
+		t.Fatalf("lines are dated %v", got)
 	}
 }
 

@@ -17,7 +17,7 @@ func idOf(info fs.FileInfo) fileID {
 	if !ok {
 		return fileID{}
 	}
-	return fileID{dev: uint64(st.Dev), ino: st.Ino}
+	return fileID{dev: uint64(st.Dev), ino: st.Ino} //nolint:unconvert // int32 on darwin
 }
 
 // logPath is the stream's current file for n = 0, else the n-th before it.
@@ -50,6 +50,11 @@ func shift(dir string, s Stream, keep int) error {
 	free := 1
 	for free < keep-1 && exists(logPath(dir, s, free)) {
 		free++
+	}
+	// Renaming over a file makes ext4 write the data out at once, so the one
+	// that is dropped goes first.
+	if err := errors.Join(remove(logPath(dir, s, free)), remove(indexPath(dir, s, free))); err != nil {
+		return err
 	}
 	for n := free; n >= 1; n-- {
 		if err := move(indexPath(dir, s, n-1), indexPath(dir, s, n)); err != nil {

@@ -58,6 +58,7 @@ func TestKilledCaptureLosesAndDoublesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer component.Close()
+	f := follow(t, dir, Query{Tail: -1}) // reads while others write
 	turn := make(chan bool)
 	var wg sync.WaitGroup
 	wg.Go(func() {
@@ -79,7 +80,6 @@ func TestKilledCaptureLosesAndDoublesNothing(t *testing.T) {
 		k = startKeeper(t, fifo, dir)
 	}
 	wg.Wait()
-	f := follow(t, dir, Query{Tail: -1})
 	for i := range lines {
 		f.expect(t, fmt.Sprintf("line %d", i))
 	}

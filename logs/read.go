@@ -54,6 +54,7 @@ func (r *reader) open(sources []Source) bool {
 			if !r.check(s, s.open()) {
 				return false
 			}
+			r.position(s) // closes what is not needed before more is opened
 		}
 	}
 	return true
@@ -78,21 +79,21 @@ func (r *reader) check(s *stream, err error) bool {
 	return r.yield(Line{}, fmt.Errorf("cannot read the %s log of %s: %w", s.name, s.source.Name, err))
 }
 
+// position goes to where reading begins.
+func (r *reader) position(s *stream) {
+	if r.q.Tail == 0 {
+		s.skipAll()
+		return
+	}
+	s.seekSince(r.q.Since)
+	if r.q.Tail > 0 {
+		s.seekTail(r.q.Tail)
+	}
+}
+
 // past yields what is there when Read begins.
 func (r *reader) past() bool {
-	if r.q.Tail == 0 {
-		for _, s := range r.streams {
-			s.skipAll()
-		}
-		return true
-	}
-	for _, s := range r.streams {
-		s.seekSince(r.q.Since)
-		if r.q.Tail > 0 {
-			s.seekTail(r.q.Tail)
-		}
-	}
-	if r.q.Tail < 0 {
+	if r.q.Tail <= 0 {
 		return r.merge(!r.q.Follow, r.show)
 	}
 	// Each stream stands at its own last lines; the last of all are among them.

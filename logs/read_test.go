@@ -310,3 +310,41 @@ func TestUnreadableSourceIsToldAndTheOthersGoOn(t *testing.T) {
 		t.Fatalf("%q", got)
 	}
 }
+
+// While the writer rotates as fast as it can, a listing has the files in the
+// order they were written, none twice.
+func TestListingIsInOrderDuringRotation(t *testing.T) {
+	dir := t.TempDir()
+	w := openWriter(t, dir, Options{MaxSize: 10, MaxFiles: 12})
+	var wg sync.WaitGroup
+	stop := make(chan struct{})
+	wg.Go(func() {
+		for i := 0; !isClosed(stop); i++ {
+			_, _ = fmt.Fprintf(w, "%010d", i)
+		}
+	})
+	defer wg.Wait()
+	defer close(stop)
+	s := &stream{source: Source{Dir: dir}, name: Out, maxLine: 100}
+	for range 3000 {
+		if err := s.open(); err != nil {
+			t.Fatal(err)
+		}
+		last := -1
+		for _, seg := range s.segs {
+			b := make([]byte, 10)
+			if n, _ := seg.file.ReadAt(b, 0); n < 10 {
+				continue // just created
+			}
+			var i int
+			if _, err := fmt.Sscanf(string(b), "%d", &i); err != nil {
+				t.Fatal(err)
+			}
+			if i <= last {
+				t.Fatalf("file %d is listed after file %d", i, last)
+			}
+			last = i
+		}
+		s.close()
+	}
+}

@@ -156,7 +156,7 @@ func (w *Writer) open() error {
 // size is known and that it has room; it rotates when it has none.
 func (w *Writer) ready() error {
 	if w.file != nil {
-		info, err := os.Lstat(w.path)
+		info, err := os.Stat(w.path)
 		switch {
 		case err == nil && idOf(info) == w.id:
 			if info.Size() < w.size { // truncated from outside

@@ -15,14 +15,25 @@ import (
 // readiness of a plain process. ctx ends with the process.
 func (g *generation) begin(ctx context.Context, ready *readiness, dir string) {
 	if g.spec.CCP {
-		if err := g.connect(ctx, dir); err != nil && !errors.Is(err, context.Canceled) {
+		if err := g.connect(ctx, dir); err != nil && !g.isOver() && !errors.Is(err, context.Canceled) {
 			g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvRefused, Detail: err.Error()})
 		}
 		return
 	}
 	if err := ready.wait(ctx); err == nil {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvReady})
-		g.yieldSlot()
+		g.started()
+	}
+}
+
+// isOver reports whether the process has ended: then its exit is the reason, and
+// not that it no longer answers.
+func (g *generation) isOver() bool {
+	select {
+	case <-g.process(false).Exited():
+		return true
+	default:
+		return false
 	}
 }
 

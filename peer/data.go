@@ -3,6 +3,7 @@ package peer
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"slices"
 	"strings"
@@ -88,8 +89,8 @@ type refusal struct{ name, details string }
 func (r *refusal) Error() string { return r.name + " refused: " + r.details }
 
 func notSupported(err error) bool {
-	_, ok := err.(*refusal)
-	return ok
+	var r *refusal
+	return errors.As(err, &r)
 }
 
 func osAnswers(id ccp.Identifier) bool {

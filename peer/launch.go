@@ -23,40 +23,42 @@ import (
 // launcher starts generations: it is the supervisor's way to processes,
 // captured output, probes and the component's channel.
 type launcher struct {
-	door    *process.Door
-	log     hclog.Logger
-	run     string        // folder of the private folders, one for each generation
-	logs    string        // folder of captured output
-	slots   chan struct{} // starts at one time
-	levels  *levelStore
-	peer    string // the peer's name
-	version string
+	door   *process.Door
+	log    hclog.Logger
+	run    string        // folder of the private folders, one for each generation
+	logs   string        // folder of captured output
+	slots  chan struct{} // starts at one time
+	levels *levelStore
+	work   sync.WaitGroup // everything that any generation has under way
 }
 
 // Launch implements supervisor.Launcher.
 func (l *launcher) Launch(ctx context.Context, spec *profiles.Spec, gen uint64, sink supervisor.Sink) supervisor.Handle {
 	ctx, cancel := context.WithCancel(ctx)
+	alive, dead := context.WithCancel(ctx)
 	g := &generation{
 		l: l, spec: spec, number: gen, sink: sink,
 		log: l.log.With("component", spec.Name, "application", spec.Application.GUID, "generation", gen),
-		ctx: ctx, cancel: cancel,
+		ctx: ctx, cancel: cancel, alive: alive, dead: dead,
 	}
-	g.work.Go(g.live)
+	g.l.work.Go(g.live)
 	return g
 }
 
 // generation is one launched life of an instance; it implements
 // supervisor.Handle and the optional powers beside it.
 type generation struct {
-	l      *launcher
-	spec   *profiles.Spec
-	number uint64
-	sink   supervisor.Sink
-	log    hclog.Logger
-	ctx    context.Context // ends when nobody wants this generation any more
-	cancel context.CancelFunc
-	work   sync.WaitGroup
-	health monitor
+	l       *launcher
+	spec    *profiles.Spec
+	number  uint64
+	sink    supervisor.Sink
+	log     hclog.Logger
+	ctx     context.Context // ends when nobody wants this generation any more
+	cancel  context.CancelFunc
+	alive   context.Context // ends, by dead, when force is used or the leader has ended
+	dead    context.CancelFunc
+	health  monitor
+	preStop sync.Once
 
 	mu       sync.Mutex // guards all following fields
 	proc     *process.Process
@@ -127,6 +129,16 @@ func giveTo(dir, name string) error {
 	return os.Chown(dir, uid, -1)
 }
 
+// letThrough lets other users pass through a folder, not look into it: a
+// component with a user of its own has its private folder below.
+func letThrough(dir string) error {
+	info, err := os.Stat(dir)
+	if err != nil || info.Mode().Perm()&0o001 != 0 {
+		return err
+	}
+	return os.Chmod(dir, info.Mode().Perm()|0o011)
+}
+
 // permanentError is a reason not to try again.
 type permanentError struct{ error }
 
@@ -146,7 +158,7 @@ func (g *generation) prepare() (string, error) {
 		return "", fmt.Errorf("cannot make the private folder: %w", err)
 	}
 	if u := g.spec.User; u != "" {
-		if err := giveTo(dir, u); err != nil {
+		if err := errors.Join(letThrough(filepath.Dir(g.l.run)), giveTo(dir, u)); err != nil {
 			_ = os.RemoveAll(dir)
 			return "", fmt.Errorf("cannot give the private folder to user %q: %w", u, err)
 		}
@@ -169,6 +181,9 @@ func (g *generation) spawn(ready *readiness, dir string) (*process.Process, erro
 	if err := descriptorGate(g.spec); err != nil {
 		return nil, &permanentError{err}
 	}
+	if mode := g.spec.LaunchMode; mode != "separateProcess" {
+		return nil, &permanentError{fmt.Errorf("launch: %s is not available in this build of peerd; use separateProcess", mode)}
+	}
 	ps, err := g.processSpec(ready, dir)
 	if err != nil {
 		return nil, err
@@ -182,38 +197,65 @@ func (g *generation) spawn(ready *readiness, dir string) (*process.Process, erro
 	}
 	ps.Stdout, ps.Stderr = out.childOut, out.childErr
 	g.mu.Lock()
+	g.output = out
+	g.mu.Unlock()
+	if err := g.beforeStart(); err != nil {
+		out.close()
+		return nil, err
+	}
+	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.unwanted != nil {
 		out.close()
 		return nil, g.unwanted
 	}
 	proc, err := g.l.door.Start(ps)
-	out.started()
 	ready.spawned()
 	if err != nil {
 		out.close()
 		return nil, err
 	}
-	g.proc, g.output = proc, out
+	g.proc = proc
 	return proc, nil
+}
+
+// beforeStart runs the preStart hook, within the time that a launch may take.
+func (g *generation) beforeStart() error {
+	ctx, cancel := context.WithTimeout(g.alive, g.spec.LaunchTimeout)
+	defer cancel()
+	return g.runHook(ctx, "preStart", g.spec.Hooks.PreStart)
 }
 
 // end waits for the leader, then for its tree, and tells both. stopStart ends
 // what still tries to bring the component up.
 func (g *generation) end(proc *process.Process, stopStart func()) {
 	defer proc.Release()
-	<-proc.Exited()
+	letGo := false
+	select {
+	case <-proc.Exited():
+	case <-g.ctx.Done():
+		letGo = true // it lives on, and nobody listens any more
+	}
+	g.dead()
 	g.health.stop()
 	stopStart()
 	g.yieldSlot()
 	g.closeLink()
+	if letGo {
+		g.output.close()
+		return
+	}
 	x := proc.Exit()
 	exit := lifecycle.Exit{Code: x.Code, Signal: x.Signal, Reason: x.Reason}
 	left := proc.Members()
 	if len(left) > 0 {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvExited, Exit: exit})
-		<-proc.Empty()
+		select {
+		case <-proc.Empty():
+		case <-g.ctx.Done():
+		}
 	}
+	g.afterwards()
 	g.output.close()
 	if len(left) > 0 {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvGone})
@@ -231,9 +273,11 @@ func (g *generation) tidy(dir string) {
 // Signal implements supervisor.Handle. Before the spawn it calls it off.
 func (g *generation) Signal(sig syscall.Signal) {
 	if proc := g.process(true); proc != nil {
-		if err := proc.Signal(sig); err != nil {
-			g.log.Warn("cannot signal", "signal", sig.String(), "error", err)
-		}
+		g.orderly(func() {
+			if err := proc.Signal(sig); err != nil {
+				g.log.Warn("cannot signal", "signal", sig.String(), "error", err)
+			}
+		})
 	}
 }
 
@@ -243,10 +287,11 @@ const killPatience = 5 * time.Second
 // Kill implements supervisor.Handle.
 func (g *generation) Kill() {
 	proc := g.process(true)
+	g.dead()
 	if proc == nil {
 		return
 	}
-	g.work.Go(func() {
+	g.l.work.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), killPatience)
 		defer cancel()
 		if left := proc.Kill(ctx); len(left) > 0 {

@@ -19,6 +19,7 @@ import (
 
 // link is the open CCP channel to a component.
 type link struct {
+	conn     *handshake.Conn
 	endpoint *exchange.Endpoint
 	client   *ccp.Client
 	run      sync.WaitGroup
@@ -35,7 +36,7 @@ func (g *generation) connect(ctx context.Context, dir string) error {
 	if err != nil {
 		return err
 	}
-	l := &link{endpoint: exchange.NewEndpoint(ch, exchange.Options{
+	l := &link{conn: ch, endpoint: exchange.NewEndpoint(ch, exchange.Options{
 		Handlers: g.componentHandlers(), Observe: g.observe,
 	})}
 	l.client = ccp.NewClient(l.endpoint)
@@ -82,6 +83,11 @@ func (g *generation) closeLink() {
 	if l != nil {
 		_ = l.endpoint.Close()
 		l.run.Wait()
+		g.l.work.Go(func() {
+			if err := l.conn.Wait(); err != nil {
+				g.log.Warn("cannot let go of the component's channel", "error", err)
+			}
+		})
 	}
 }
 
@@ -112,7 +118,7 @@ func (g *generation) statusReport(ctx context.Context, s ccp.StatusEvent) (ccp.E
 	}
 	err = g.sink.Report(ctx, lifecycle.Event{Kind: lifecycle.EvReport, State: state, Detail: detail})
 	if err == nil && state == lifecycle.Execution {
-		g.yieldSlot()
+		g.started()
 	}
 	return ccp.Empty{}, err
 }
@@ -132,19 +138,22 @@ func (g *generation) Ask(budget time.Duration, reason string) {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvAskFailed, Detail: "the component has no channel yet"})
 		return
 	}
-	g.work.Go(func() {
-		ctx, cancel := context.WithTimeout(g.ctx, min(askPatience, budget))
-		defer cancel()
-		err := l.client.InitiateShutdown(ctx, ccp.Shutdown{StopWaitTimeMs: budget.Milliseconds(), Reason: reason})
-		if err == nil || g.ctx.Err() != nil {
-			return
-		}
-		g.log.Warn("INITIATE_SHUTDOWN failed", "error", err)
-		if errors.Is(err, exchange.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
-			return // unanswered: the ladder's own time decides
-		}
-		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvAskFailed, Detail: err.Error()})
-	})
+	end := time.Now().Add(budget)
+	g.orderly(func() { g.l.work.Go(func() { g.initiateShutdown(l, time.Until(end), reason) }) })
+}
+
+func (g *generation) initiateShutdown(l *link, budget time.Duration, reason string) {
+	ctx, cancel := context.WithTimeout(g.ctx, min(askPatience, budget))
+	defer cancel()
+	err := l.client.InitiateShutdown(ctx, ccp.Shutdown{StopWaitTimeMs: budget.Milliseconds(), Reason: reason})
+	if err == nil || g.ctx.Err() != nil {
+		return
+	}
+	g.log.Warn("INITIATE_SHUTDOWN failed", "error", err)
+	if errors.Is(err, exchange.ErrTimeout) || errors.Is(err, context.DeadlineExceeded) {
+		return // unanswered: the ladder's own time decides
+	}
+	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvAskFailed, Detail: err.Error()})
 }
 
 // Call implements supervisor.Commander.

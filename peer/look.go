@@ -40,6 +40,7 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 	if v.Fault != nil {
 		r.Reason = "the journal refuses: " + v.Fault.Error()
 	}
+	r.Primary = p.primaries.isPrimary(v)
 	if !v.AtRest() {
 		r.StartedAt = timeOrNil(m.StartedAt)
 		u := p.usage.of(v.Key, m.Generation)
@@ -49,6 +50,9 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 	}
 	if m.Status == lifecycle.Backoff {
 		r.NextStartAt = timeOrNil(m.NextStartAt)
+	}
+	if v.AtRest() && v.Spec.Schedule != "" {
+		r.NextStartAt = timeOrNil(nextRun(v.Spec, time.Now()))
 	}
 	if m.LastExit != nil {
 		r.LastExit = &control.Exit{Code: m.LastExit.Code, Signal: m.LastExit.Signal, Reason: m.LastExit.Reason, At: v.LastExitAt}
@@ -144,17 +148,16 @@ func (p *Peer) filter(r control.EventsRequest) (journal.Filter, error) {
 		f.Application, f.Name = v.Application, v.Name
 		return f, nil
 	}
-	rows, jerr := p.journal.Instances()
+	f.Name = r.Name
+	past, jerr := p.journal.Read(journal.Filter{Application: f.Application, Name: f.Name, Last: 1})
 	if jerr != nil {
 		return f, jerr
 	}
-	for _, row := range rows {
-		if row.Name == r.Name && (r.Application == "" || row.Application == r.Application) {
-			f.Application, f.Name = row.Application, row.Name
-			return f, nil
-		}
+	if len(past) == 0 {
+		return f, err
 	}
-	return f, err
+	f.Application = past[0].Application
+	return f, nil
 }
 
 func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, error) {

@@ -14,7 +14,7 @@ import (
 // output captures one generation's stdout and stderr. Both are FIFOs that the
 // component holds read-write, so that it never dies of a reader that went.
 type output struct {
-	childOut, childErr *os.File // the component's ends, ours until started
+	childOut, childErr *os.File // the component's ends; hooks get them too
 	stop               chan struct{}
 	done               sync.WaitGroup
 	once               sync.Once
@@ -92,21 +92,16 @@ func (o *output) offer(line string) bool {
 	return looksLikeHandshake(line)
 }
 
-// started lets go of the component's ends, which it has now itself.
-func (o *output) started() {
-	for _, end := range []*os.File{o.childOut, o.childErr} {
-		if end != nil {
-			_ = end.Close()
-		}
-	}
-}
-
 // close drains what is there and ends the capture. It is idempotent.
 func (o *output) close() {
 	o.once.Do(func() {
-		o.started()
 		close(o.stop)
 		o.done.Wait()
+		for _, end := range []*os.File{o.childOut, o.childErr} {
+			if end != nil {
+				_ = end.Close()
+			}
+		}
 		for _, w := range o.writers {
 			_ = w.Close()
 		}

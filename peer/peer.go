@@ -43,10 +43,12 @@ type Peer struct {
 	door      *process.Door
 	journal   *journal.Journal
 	sup       *supervisor.Supervisor
+	launcher  *launcher
 	levels    *levelStore
 	usage     usage
 	degraded  degraded
 	wishes    wishes
+	primaries primaries
 	logDir    string
 	hasten    chan struct{} // closed when a stop of the peer shall not be patient
 	failed    chan error    // a group's escalation
@@ -56,6 +58,7 @@ type Peer struct {
 	mu      sync.Mutex // guards all following fields
 	plan    *profiles.Plan
 	applied time.Time
+	changed chan struct{} // closed when there is another plan
 }
 
 // New loads the profile, takes the state folder for its own and prepares
@@ -64,7 +67,7 @@ type Peer struct {
 func New(o Options) (*Peer, error) {
 	plan, err := profiles.Load(o.Profile, profiles.LoadOptions{UID: os.Geteuid()})
 	if err != nil {
-		return nil, err
+		return nil, control.Errorf(control.CodeInvalid, "%v", err)
 	}
 	set := plan.Peer
 	if err := os.MkdirAll(set.StateDir, 0o700); err != nil {
@@ -90,20 +93,23 @@ func New(o Options) (*Peer, error) {
 	p := &Peer{
 		opts: o, log: o.Logger, startedAt: time.Now(), door: door, journal: j, plan: plan,
 		levels: &levelStore{journal: j}, logDir: filepath.Join(set.StateDir, "logs"),
-		hasten: make(chan struct{}), failed: make(chan error, 1),
-		usage:  usage{latest: map[supervisor.Key]figures{}},
-		wishes: wishes{want: map[supervisor.Key]string{}},
+		hasten: make(chan struct{}), failed: make(chan error, 1), changed: make(chan struct{}),
+		usage:     usage{latest: map[supervisor.Key]figures{}},
+		wishes:    wishes{want: map[supervisor.Key]string{}},
+		primaries: primaries{wake: make(chan struct{}, 1), held: map[string]office{}},
 	}
 	run := filepath.Join(set.RuntimeDir, "i")
 	if err := freshFolder(run); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot make the runtime folder: %w", err), p.close())
 	}
+	p.launcher = &launcher{
+		door: door, log: o.Logger.Named("component"), run: run, logs: p.logDir,
+		slots: make(chan struct{}, maxStarting()), levels: p.levels,
+	}
 	p.sup = supervisor.New(supervisor.Options{
-		Launcher: &launcher{
-			door: door, log: o.Logger.Named("component"), run: run, logs: p.logDir,
-			slots: make(chan struct{}, maxStarting()), levels: p.levels,
-		},
-		Record: p.record, Identify: p.identify, Forget: p.forget, Escalate: p.escalate,
+		Launcher: p.launcher,
+		Record:   p.record, Identify: p.identify, Forget: p.forget, Escalate: p.escalate,
+		Changed: p.primaries.notify,
 	})
 	return p, nil
 }
@@ -111,12 +117,16 @@ func New(o Options) (*Peer, error) {
 // maxStarting bounds the starts at one time: they are bound by the processors.
 func maxStarting() int { return max(8, 4*runtime.NumCPU()) }
 
-// freshFolder makes an empty folder for the private folders of generations.
+// freshFolder makes an empty folder for the private folders of generations, in
+// a runtime folder that only the peer's user may enter.
 func freshFolder(dir string) error {
 	if err := os.RemoveAll(dir); err != nil {
 		return err
 	}
-	return os.MkdirAll(dir, 0o711)
+	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
+		return err
+	}
+	return os.Mkdir(dir, 0o711)
 }
 
 func (p *Peer) close() error {
@@ -139,7 +149,11 @@ func (p *Peer) Run(ctx context.Context) error {
 	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer endWork()
 	var group errgroup.Group
-	group.Go(func() error { return ended(p.sup.Run(work)) })
+	group.Go(func() error {
+		err := ended(p.sup.Run(work))
+		p.launcher.work.Wait()
+		return err
+	})
 	group.Go(func() error {
 		p.usage.run(work, p.sup.Views, p.checkMemory)
 		return nil
@@ -153,10 +167,12 @@ func (p *Peer) Run(ctx context.Context) error {
 		endWork()
 		return errors.Join(err, group.Wait())
 	}
-	group.Go(func() error {
-		p.watch(work)
-		return nil
-	})
+	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect} {
+		group.Go(func() error {
+			run(work)
+			return nil
+		})
+	}
 	p.isReady.Store(true)
 	if p.opts.Ready != nil {
 		p.opts.Ready()
@@ -188,7 +204,11 @@ func (p *Peer) begin(ctx context.Context) error {
 		return err
 	}
 	plan, _ := p.currentPlan()
-	if err := p.sup.Apply(ctx, plan, profiles.Diff(nil, plan), restore, "peerd"); err != nil {
+	changes := profiles.Diff(nil, plan)
+	if err := p.remember(restore, changes); err != nil {
+		return err
+	}
+	if err := p.sup.Apply(ctx, plan, changes, restore, "peerd"); err != nil {
 		return err
 	}
 	p.mu.Lock()
@@ -255,6 +275,14 @@ func (p *Peer) currentPlan() (*profiles.Plan, time.Time) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.plan, p.applied
+}
+
+// planAndChange returns the plan with a channel that is closed when it is no
+// longer in force.
+func (p *Peer) planAndChange() (*profiles.Plan, <-chan struct{}) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.plan, p.changed
 }
 
 // Instances implements api.Source.

@@ -38,8 +38,12 @@ func (p *Peer) scale(ctx context.Context, r control.ScaleRequest, tell progress)
 // awaitScale waits for the new replicas to be up and the superfluous to be gone.
 func (p *Peer) awaitScale(ctx context.Context, component string, before []*supervisor.View, tell progress) []control.Outcome {
 	outcomes := []control.Outcome{}
+	known := map[supervisor.Key]bool{}
+	for _, v := range before {
+		known[v.Key] = true
+	}
 	for _, v := range p.replicasOf(component) {
-		if v.Machine.Desired == lifecycle.Down {
+		if known[v.Key] {
 			continue
 		}
 		outcomes = append(outcomes, p.await(ctx, v, control.ActRequest{}, tell, action{

@@ -126,7 +126,7 @@ func TestHTTP(t *testing.T) {
 	followed := false
 	mux := http.NewServeMux()
 	mux.HandleFunc("/ok", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) })
-	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/target", 302) })
+	mux.HandleFunc("/moved", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/target", http.StatusFound) })
 	mux.HandleFunc("/target", func(http.ResponseWriter, *http.Request) { followed = true })
 	mux.HandleFunc("/bad", func(w http.ResponseWriter, _ *http.Request) {
 		w.WriteHeader(503)

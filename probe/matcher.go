@@ -10,8 +10,9 @@ import (
 const maxMatch = 64 << 10
 
 // LineMatcher waits for a line that matches a regular expression. It is an
-// io.Writer for a tap on captured output: write from one goroutine at a time,
-// wait for Matched anywhere. Once matched it costs nothing.
+// io.Writer for a tap on one captured stream (two that write to the same
+// matcher would mix their lines): write from one goroutine at a time, wait for
+// Matched anywhere. Once matched it costs nothing.
 type LineMatcher struct {
 	re      *regexp.Regexp
 	line    []byte // begun, at most maxMatch bytes of it

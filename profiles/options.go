@@ -28,8 +28,16 @@ type LoadOptions struct {
 const MaxReplicas = 1000
 
 func (o LoadOptions) withDefaults() LoadOptions {
-	if o.Env == nil {
-		o.Env = os.LookupEnv
+	lookup := o.Env
+	if lookup == nil {
+		lookup = os.LookupEnv
+	}
+	o.Env = func(name string) (string, bool) {
+		value, set := lookup(name)
+		if !set {
+			return "", false
+		}
+		return value, true
 	}
 	if o.Hostname == "" {
 		o.Hostname, _ = os.Hostname()

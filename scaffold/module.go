@@ -51,7 +51,7 @@ func releasedModule(name, version string) (map[string]string, error) {
 		}
 	}
 	if version == "" {
-		return nil, fmt.Errorf("cannot tell where the new component gets %s from: name a checkout of it", Module)
+		return nil, fmt.Errorf("cannot tell where the new component gets %s from: name a checkout of it with --checkout", Module)
 	}
 	return map[string]string{"go.mod": fmt.Sprintf("module %s\n\ngo 1.26\n\nrequire %s %s\n", strings.ToLower(name), Module, version)}, nil
 }
@@ -78,16 +78,40 @@ func quotePath(path string) string {
 	return path
 }
 
-// builtFrom returns the checkout that this program was compiled from, if it is
-// still there; "" otherwise, and for programs built with -trimpath.
+// builtFrom returns the checkout that this program was compiled from or lies
+// in, or that the working folder is in; "" when there is none.
 func builtFrom() string {
-	_, file, _, ok := runtime.Caller(0)
-	if !ok || !filepath.IsAbs(file) {
-		return ""
+	var places []string
+	if _, file, _, ok := runtime.Caller(0); ok && filepath.IsAbs(file) {
+		places = append(places, filepath.Dir(file))
 	}
-	root := filepath.Dir(filepath.Dir(file))
-	if _, err := os.Stat(filepath.Join(root, "go.mod")); err != nil {
-		return ""
+	if program, err := os.Executable(); err == nil {
+		if real, err := filepath.EvalSymlinks(program); err == nil {
+			places = append(places, filepath.Dir(real))
+		}
 	}
-	return root
+	if here, err := os.Getwd(); err == nil {
+		places = append(places, here)
+	}
+	for _, place := range places {
+		if root := checkoutAbove(place); root != "" {
+			return root
+		}
+	}
+	return ""
+}
+
+// checkoutAbove looks for a checkout of the module in dir and above.
+func checkoutAbove(dir string) string {
+	for {
+		mod, err := os.ReadFile(filepath.Join(dir, "go.mod"))
+		if err == nil && bytes.HasPrefix(mod, []byte("module "+Module+"\n")) {
+			return dir
+		}
+		up := filepath.Dir(dir)
+		if up == dir {
+			return ""
+		}
+		dir = up
+	}
 }

@@ -17,8 +17,16 @@ func (s *Supervisor) apply(ctx context.Context, msg applyMsg) {
 	for _, c := range msg.changes {
 		switch c.Kind {
 		case profiles.ChangeStart:
+			if c.Old != nil {
+				s.enable(c, msg.by)
+				continue
+			}
 			s.admit(ctx, c.New, msg)
 		case profiles.ChangeStop:
+			if c.New != nil {
+				s.disable(c, msg.by)
+				continue
+			}
 			s.dismiss(KeyOf(c.Old), msg.by)
 		case profiles.ChangeRestart:
 			s.respec(c.New, false, msg.by)
@@ -46,9 +54,22 @@ func (s *Supervisor) admit(ctx context.Context, spec *profiles.Spec, msg applyMs
 	s.specs[k] = spec
 	s.setActor(k, a)
 	s.wg.Go(func() { a.run(ctx) })
-	if spec.Enabled && !before.Down && spec.LaunchMode != "none" {
+	if spec.Enabled && !before.Down && spec.LaunchMode != "none" && spec.Schedule == "" {
 		s.raise(k, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by})
 	}
+}
+
+// enable starts an instance that was known and not to be run. One that an
+// operator has started goes on, unless its definition differs.
+func (s *Supervisor) enable(c profiles.Change, by string) {
+	s.respec(c.New, c.Old.Hash == c.New.Hash, by)
+	s.raise(KeyOf(c.New), lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: by})
+}
+
+// disable stops an instance that stays in the plan.
+func (s *Supervisor) disable(c profiles.Change, by string) {
+	s.respec(c.New, true, by)
+	s.hold(KeyOf(c.Old), lifecycle.Event{Kind: lifecycle.EvStop, Cause: lifecycle.CauseReload, By: by})
 }
 
 // dismiss takes an instance out of the plan: it stops by its old rules and is
@@ -73,6 +94,9 @@ func (s *Supervisor) noticed(k Key) {
 	a := s.actor(k)
 	if a == nil {
 		return
+	}
+	if s.opts.Changed != nil {
+		s.opts.Changed()
 	}
 	v := a.view.Load()
 	s.watchGroup(v)

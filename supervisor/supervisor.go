@@ -29,6 +29,8 @@ type Options struct {
 	Identify func(k Key, generation uint64, live []byte)
 	// Forget is told when an instance that left the plan is gone; may be nil.
 	Forget func(Key)
+	// Changed is told that some view is newer; it must not block; may be nil.
+	Changed func()
 	// Escalate is told that a group with onFailure stopPeer has failed; may be nil.
 	Escalate func(group string)
 }

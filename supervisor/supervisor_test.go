@@ -256,3 +256,24 @@ func TestRemovedIsStoppedAndForgotten(t *testing.T) {
 		}
 	})
 }
+
+func TestDisabledStopsAndStaysKnown(t *testing.T) {
+	on := spec("a")
+	off := spec("a", func(s *profiles.Spec) { s.Enabled = false })
+	run(t, []*profiles.Spec{on}, nil, nil, func(w *world) {
+		after(0)
+		change := func(c profiles.Change) {
+			plan := &profiles.Plan{Specs: []*profiles.Spec{c.New}}
+			if err := w.sup.Apply(w.t.Context(), plan, []profiles.Change{c}, nil, "test"); err != nil {
+				t.Fatal(err)
+			}
+			after(0)
+		}
+		change(profiles.Change{Kind: profiles.ChangeStop, Old: on, New: off})
+		w.want("a", lifecycle.Stopped)
+		change(profiles.Change{Kind: profiles.ChangeStart, Old: off, New: on})
+		if v := w.want("a", lifecycle.Running); v.Machine.Generation != 2 {
+			t.Errorf("generation %d", v.Machine.Generation)
+		}
+	})
+}

@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"errors"
 	"reflect"
 	"time"
 
@@ -52,7 +53,7 @@ type View struct {
 // sameAs reports whether v tells nothing that o does not.
 func (v *View) sameAs(o *View) bool {
 	return v.Spec == o.Spec && v.Health == o.Health && v.HealthDetail == o.HealthDetail &&
-		v.Version == o.Version && v.Fault == o.Fault && v.handle == o.handle && v.heard == o.heard &&
+		v.Version == o.Version && errors.Is(v.Fault, o.Fault) && v.handle == o.handle && v.heard == o.heard &&
 		reflect.DeepEqual(v.Machine, o.Machine)
 }
 

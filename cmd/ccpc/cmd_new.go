@@ -17,6 +17,7 @@ func (p *program) newCommand() *cli.Command {
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "lang", Usage: "the programming `LANGUAGE`: " + strings.Join(scaffold.Languages(), ", "), Value: "go"},
 			&cli.StringFlag{Name: "dir", Usage: "the `FOLDER` to write; it must be empty or not exist", DefaultText: "NAME"},
+			&cli.StringFlag{Name: "checkout", Usage: "the `FOLDER` of a checkout of peerd to build against", DefaultText: "the one ccpc was built in"},
 		},
 	}
 }
@@ -29,7 +30,7 @@ func (p *program) newComponent(c *cli.Context) error {
 	if dir == "" {
 		dir = name
 	}
-	files, err := scaffold.Write(dir, name, c.String("lang"), scaffold.Options{})
+	files, err := scaffold.Write(dir, name, c.String("lang"), scaffold.Options{Checkout: c.String("checkout")})
 	if err != nil {
 		return control.Errorf(control.CodeInvalid, "%v", err)
 	}

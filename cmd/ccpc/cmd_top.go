@@ -3,12 +3,14 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"reflect"
 	"strings"
 	"time"
 
+	"github.com/jedib0t/go-pretty/v6/text"
 	"github.com/urfave/cli/v2"
 	"golang.org/x/term"
 
@@ -122,9 +124,27 @@ func (p *program) drawScreen(instances []control.Instance, s control.PeerStatus)
 	if err := painter.instanceTable(instances); err != nil {
 		return err
 	}
-	lines := strings.ReplaceAll(frame.String(), "\n", clearLine+"\r\n")
-	_, err := io.WriteString(p.out.w, home+lines+clearBelow)
+	_, err := io.WriteString(p.out.w, home+fit(frame.String(), p.out.w)+clearBelow)
 	return err
+}
+
+// fit cuts a frame to the size of the terminal, so that it never scrolls.
+func fit(frame string, terminal io.Writer) string {
+	width, height := 80, 24
+	if f, ok := terminal.(*os.File); ok {
+		if w, h, err := term.GetSize(int(f.Fd())); err == nil && w > 0 && h > 0 {
+			width, height = w, h
+		}
+	}
+	lines := strings.Split(strings.TrimRight(frame, "\n"), "\n")
+	if len(lines) >= height {
+		hidden := len(lines) - height + 2
+		lines = append(lines[:height-2], fmt.Sprintf("… %d more", hidden))
+	}
+	for i, l := range lines {
+		lines[i] = text.Trim(l, width) + clearLine + "\r\n"
+	}
+	return strings.Join(lines, "")
 }
 
 // enterScreen takes the terminal over. The context it returns ends when q or

@@ -16,23 +16,8 @@ var update = flag.Bool("update", false, "write docs/cli and docs/man anew")
 
 // TestDocs: the reference page and the manual page are those of the program.
 func TestDocs(t *testing.T) {
-	for name, want := range map[string]string{"cli/ccpc.md": clidoc.Markdown(testApp()), "man/ccpc.1": clidoc.Man(testApp())} {
-		file := filepath.Join("..", "..", "docs", name)
-		if *update {
-			if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
-				t.Fatal(err)
-			}
-			if err := os.WriteFile(file, []byte(want), 0o644); err != nil {
-				t.Fatal(err)
-			}
-		}
-		got, err := os.ReadFile(file)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if string(got) != want {
-			t.Errorf("docs/%s is behind the program: run `go test ./cmd/ccpc -run TestDocs -update`", name)
-		}
+	if err := clidoc.Check(filepath.Join("..", "..", "docs"), testApp(), *update); err != nil {
+		t.Error(err)
 	}
 }
 

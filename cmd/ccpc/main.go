@@ -4,6 +4,8 @@
 // and each cmd_*.go holds the verbs of one subject.
 package main
 
+//go:generate go test . -run TestDocs -update
+
 import (
 	"context"
 	"os"

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"os/exec"
 	"strings"
 	"testing"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
@@ -44,8 +46,10 @@ func TestTerminal(t *testing.T) {
 func onTerminal(t *testing.T, keys string, env []string, args ...string) string {
 	t.Helper()
 	host, user := openTerminal(t)
-	cmd := exec.CommandContext(t.Context(), "ccpc", args...)
-	cmd.Env = append(env, "PATH="+os.Getenv("PATH"))
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, "ccpc", args...)
+	cmd.Env = append(env, "PATH="+os.Getenv("PATH"), "GORACE="+quickExit)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = user, user, user
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -59,7 +63,7 @@ func onTerminal(t *testing.T, keys string, env []string, args ...string) string 
 		if err != nil {
 			break
 		}
-		if keys != "" && strings.Contains(out.String(), "MEMORY") {
+		if keys != "" && strings.Contains(out.String(), "STATUS") {
 			if _, err := io.WriteString(host, keys); err != nil {
 				t.Fatal(err)
 			}
@@ -89,6 +93,9 @@ func openTerminal(t *testing.T) (host, user *os.File) {
 	}
 	user, err = os.OpenFile(fmt.Sprintf("/dev/pts/%d", n), os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
+		t.Fatal(err)
+	}
+	if err := unix.IoctlSetWinsize(int(user.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: 24, Col: 120}); err != nil {
 		t.Fatal(err)
 	}
 	return host, user

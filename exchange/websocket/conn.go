@@ -76,6 +76,7 @@ type Conn struct {
 	cut    context.CancelFunc
 	once   sync.Once
 	closed chan struct{}  // closing has begun, by this side
+	skew   time.Duration  // from the other side's clock to this one's
 	legacy *legacyLink    // nil in v1
 	own    sync.WaitGroup // the pinger and the legacy pump
 
@@ -83,11 +84,12 @@ type Conn struct {
 	cause error // why this side cut the connection
 }
 
-func newConn(ws *websocket.Conn, p Protocol, o Options) *Conn {
+// newConn takes over ws; header is what the other side sent with the upgrade.
+func newConn(ws *websocket.Conn, p Protocol, header http.Header, o Options) *Conn {
 	o = o.withDefaults()
 	ws.SetReadLimit(int64(o.MaxMessage))
 	life, cut := context.WithCancel(context.Background())
-	c := &Conn{Protocol: p, ws: ws, codec: v1{}, o: o, life: life, cut: cut, closed: make(chan struct{})}
+	c := &Conn{Protocol: p, ws: ws, codec: v1{}, o: o, skew: skewOf(header), life: life, cut: cut, closed: make(chan struct{})}
 	if p == Legacy {
 		c.codec, c.legacy = legacy{}, newLegacyLink()
 		c.own.Go(func() { c.legacy.pump(c) })
@@ -171,6 +173,9 @@ func (c *Conn) recv() (exchange.Frame, error) {
 		if errors.As(err, &v) {
 			return exchange.Frame{}, c.violated(v)
 		}
+		if f.Command != nil && f.Command.ExpiresAt != nil {
+			*f.Command.ExpiresAt = f.Command.ExpiresAt.Add(c.skew)
+		}
 		return f, err
 	}
 }
@@ -192,7 +197,7 @@ func (c *Conn) ended(err error) error {
 	if errors.As(err, &ce) {
 		return &exchange.CloseError{Code: int(ce.Code), Reason: ce.Reason}
 	}
-	return fmt.Errorf("websocket: %w", c.why(err))
+	return fmt.Errorf("websocket: connection lost: %v", c.why(err)) // an io.EOF in it is not an orderly end
 }
 
 // why prefers the reason why this side cut the connection to its consequence.

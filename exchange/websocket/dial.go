@@ -40,6 +40,7 @@ func Dial(ctx context.Context, endpoint string, o DialOptions) (*Conn, error) {
 		header = http.Header{}
 	}
 	header.Set(ProtocolHeader, string(o.Protocol))
+	header.Set(clockHeader, clockNow())
 	transport := newTransport(o, target)
 	defer transport.CloseIdleConnections()
 	ws, resp, err := websocket.Dial(ctx, target.String(), &websocket.DialOptions{ //nolint:bodyclose // it closes or replaces the body itself
@@ -53,7 +54,7 @@ func Dial(ctx context.Context, endpoint string, o DialOptions) (*Conn, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot connect to %s: %w", endpoint, err)
 	}
-	return newConn(ws, o.Protocol, o.Options), nil
+	return newConn(ws, o.Protocol, resp.Header, o.Options), nil
 }
 
 // URL returns the address that Dial connects to for an endpoint. Its errors do

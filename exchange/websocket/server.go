@@ -10,6 +10,8 @@ import (
 	"sync"
 
 	"github.com/coder/websocket"
+
+	"github.com/seed-04209a44/peerd/exchange"
 )
 
 // ErrUnauthorized is what an Authenticate function returns (or wraps) to have an
@@ -26,8 +28,9 @@ type ServerOptions struct {
 	Authenticate func(*http.Request) (identity any, err error)
 	// Refused is told of each upgrade that Authenticate did not let pass; may be nil.
 	Refused func(r *http.Request, status int, err error)
-	// Accept uses one channel until it ends, in a goroutine of its own; the
-	// channel is closed when it returns. ctx ends with Server.Close. Required.
+	// Accept uses one channel until it ends, in a goroutine of its own. If it
+	// returns without having closed the channel, that is closed with
+	// exchange.CloseInternal. ctx ends with Server.Close. Required.
 	Accept func(ctx context.Context, ch *Conn)
 }
 
@@ -67,13 +70,14 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.refuse(w, r, err)
 		return
 	}
+	w.Header().Set(clockHeader, clockNow())
 	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
 	if err != nil {
 		return // Accept has answered
 	}
-	c := newConn(ws, protocol, s.o.Options)
+	c := newConn(ws, protocol, r.Header, s.o.Options)
 	c.Request, c.Identity = r, identity
-	defer c.Close()
+	defer func() { _ = c.CloseWith(exchange.CloseInternal, "") }() // unless it is closed by now
 	s.o.Accept(s.ctx, c)
 }
 

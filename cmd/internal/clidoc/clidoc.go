@@ -13,7 +13,10 @@ import (
 // Markdown is the program's page for readers of the documentation.
 func Markdown(app *cli.App) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# %s\n\n%s.\n\n```\n%s\n```\n\n%s\n", app.Name, sentence(app.Usage), app.UsageText, app.Description)
+	fmt.Fprintf(&b, "# %s\n\n%s.\n\n```\n%s\n```\n", app.Name, sentence(app.Usage), usageText(app))
+	if app.Description != "" {
+		fmt.Fprintf(&b, "\n%s\n", app.Description)
+	}
 	writeFlags(&b, "\n## Flags of every verb\n", app.Flags)
 	for _, c := range app.Commands {
 		if c.Hidden {
@@ -29,7 +32,7 @@ func Markdown(app *cli.App) string {
 // Man is the program's manual page of section 1.
 func Man(app *cli.App) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%% %s 1\n\n# NAME\n\n%s - %s\n\n# SYNOPSIS\n\n%s\n\n# DESCRIPTION\n\n%s\n", app.Name, app.Name, app.Usage, app.UsageText, app.Description)
+	fmt.Fprintf(&b, "%% %s 1\n\n# NAME\n\n%s - %s\n\n# SYNOPSIS\n\n%s\n\n# DESCRIPTION\n\n%s\n", app.Name, app.Name, app.Usage, usageText(app), app.Description)
 	writeFlags(&b, "\n# OPTIONS\n", app.Flags)
 	b.WriteString("\n# COMMANDS\n")
 	for _, c := range app.Commands {
@@ -97,6 +100,14 @@ func notes(d cli.DocGenerationFlag) string {
 		return ""
 	}
 	return " (" + strings.Join(notes, "; ") + ")"
+}
+
+// usageText is how the program is called.
+func usageText(app *cli.App) string {
+	if app.UsageText != "" {
+		return app.UsageText
+	}
+	return app.Name + " VERB [flags]"
 }
 
 // sentence starts with a capital.

@@ -16,6 +16,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"syscall"
 
 	"google.golang.org/grpc"
@@ -33,6 +34,7 @@ var modes = map[string]func(){
 	"rubbish":         rubbish,        // prints something else than a handshake
 	"silent":          silent,         // prints nothing at all
 	"long-line":       longLine,       // a first line of 200 KiB
+	"no-newline":      noNewline,      // 200 KiB without a newline, then nothing
 	"early-exit":      earlyExit,      // ends with 3 before its handshake
 	"transport":       transport,      // a transport version nobody speaks
 	"tcp":             tcp,            // a TCP address
@@ -53,6 +55,8 @@ var modes = map[string]func(){
 	"no-execution":    noExecution,    // stays in COMPONENT_START
 	"ignores-stop":    ignoresStop,    // acknowledges INITIATE_SHUTDOWN and goes on, SIGTERM too
 	"completes":       completes,      // its work is done at once
+	"asked":           askedFor,       // harmless: its stats count how often they were asked for
+	"env":             env,            // prints the names of its environment variables
 	"bare":            bare,           // no CCP at all: a bare gRPC stream that echoes, for benchmarks
 	"exit":            exits,          // ends with 37 in COMPONENT_EXECUTION
 }
@@ -81,6 +85,11 @@ func silent() { wait() }
 
 func longLine() {
 	_, _ = os.Stdout.Write(append(bytes.Repeat([]byte("x"), 200<<10), '\n'))
+	wait()
+}
+
+func noNewline() {
+	_, _ = os.Stdout.Write(bytes.Repeat([]byte("x"), 200<<10))
 	wait()
 }
 
@@ -185,7 +194,12 @@ func serve(answer func(exchange.Command) (any, bool)) { serveThen(answer, nil) }
 func serveThen(answer func(exchange.Command) (any, bool), then func(send func(exchange.Command))) {
 	path := filepath.Join(socketDir(), "s")
 	l := listen(path)
-	server := grpc.NewServer(stream.ServerOptions(stream.Options{})...)
+	options := append(stream.ServerOptions(stream.Options{}), grpc.UnknownServiceHandler(func(_ any, s grpc.ServerStream) error {
+		method, _ := grpc.MethodFromServerStream(s)
+		fmt.Fprintf(os.Stderr, "unexpected call: %s\n", method)
+		return nil
+	}))
+	server := grpc.NewServer(options...)
 	stream.Register(server, stream.Options{}, func(_ context.Context, ch exchange.Channel) error {
 		for {
 			f, err := ch.Recv()
@@ -283,6 +297,18 @@ func flood() {
 	}})
 }
 
+func env() {
+	good(work{execute: func(ctx context.Context) error {
+		for _, entry := range os.Environ() {
+			name, _, _ := strings.Cut(entry, "=")
+			fmt.Println(name)
+		}
+		fmt.Println("that is all")
+		<-ctx.Done()
+		return nil
+	}})
+}
+
 func jsonLog() {
 	good(work{execute: func(ctx context.Context) error {
 		fmt.Fprintln(os.Stderr, `{"@message":42,"@level":[],"@timestamp":7}`)
@@ -331,6 +357,18 @@ func noExecution() {
 func ignoresStop() { good(work{execute: func(context.Context) error { select {} }}) }
 
 func completes() { good(work{execute: func(context.Context) error { return nil }}) }
+
+// asked counts the questions for its stats.
+type asked struct {
+	work
+	times atomic.Int64
+}
+
+func (a *asked) Stats() map[string]float64 {
+	return map[string]float64{"asked": float64(a.times.Add(1))}
+}
+
+func askedFor() { component.Main(component.Info{Name: "bad", Version: "1.0"}, &asked{}) }
 
 func exits() {
 	good(work{execute: func(context.Context) error {

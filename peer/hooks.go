@@ -1,0 +1,98 @@
+package peer
+
+import (
+	"context"
+	"fmt"
+	"os/exec"
+	"path/filepath"
+	"strings"
+
+	"github.com/seed-04209a44/peerd/process"
+)
+
+// runHook runs one of the profile's hooks to its end, as the component's user,
+// with its output captured like the component's. What the hook leaves running
+// is killed, and so is the hook itself when ctx ends.
+func (g *generation) runHook(ctx context.Context, name string, argv []string) error {
+	if len(argv) == 0 {
+		return nil
+	}
+	path, err := g.hookPath(argv[0])
+	if err != nil {
+		return fmt.Errorf("%s hook: %w", name, err)
+	}
+	proc, err := g.l.door.Start(process.Spec{
+		Path: path, Args: argv, Env: g.environment(), Dir: g.spec.WorkingDirectory,
+		Stdout: g.output.childOut, Stderr: g.output.childErr,
+		Name: g.spec.Address + "." + strings.ToLower(name), User: g.spec.User, Group: g.spec.OSGroup,
+	})
+	if err != nil {
+		return fmt.Errorf("%s hook: %w", name, err)
+	}
+	defer proc.Release()
+	select {
+	case <-proc.Exited():
+	case <-ctx.Done():
+	}
+	sweep, cancel := context.WithTimeout(context.WithoutCancel(ctx), killPatience)
+	defer cancel()
+	if left := proc.Kill(sweep); len(left) > 0 {
+		return fmt.Errorf("%s hook cannot be killed: %s", name, describeMembers(left))
+	}
+	<-proc.Exited()
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%s hook was ended: %w", name, err)
+	}
+	if x := proc.Exit(); x.Code != 0 {
+		return fmt.Errorf("%s hook failed: exit code %d, signal %q", name, x.Code, x.Signal)
+	}
+	return nil
+}
+
+// hookPath finds a hook's program: relative to the working folder when it has a
+// slash, else in PATH.
+func (g *generation) hookPath(program string) (string, error) {
+	if !strings.Contains(program, "/") {
+		return exec.LookPath(program)
+	}
+	if filepath.IsAbs(program) {
+		return program, nil
+	}
+	return filepath.Join(g.spec.WorkingDirectory, program), nil
+}
+
+// started runs the postStart hook of a component that has come up.
+func (g *generation) started() {
+	g.yieldSlot()
+	g.l.work.Go(func() {
+		if err := g.runHook(g.alive, "postStart", g.spec.Hooks.PostStart); err != nil {
+			g.log.Warn("the component runs on without its hook", "error", err)
+		}
+	})
+}
+
+// orderly does a step of an orderly stop once the preStop hook has run. The
+// stop's budget goes on meanwhile; force does not wait.
+func (g *generation) orderly(step func()) {
+	if len(g.spec.Hooks.PreStop) == 0 {
+		step()
+		return
+	}
+	g.l.work.Go(func() {
+		g.preStop.Do(func() {
+			if err := g.runHook(g.alive, "preStop", g.spec.Hooks.PreStop); err != nil {
+				g.log.Warn("stopping without the hook", "error", err)
+			}
+		})
+		step()
+	})
+}
+
+// afterwards runs the postStop hook when the tree is gone.
+func (g *generation) afterwards() {
+	ctx, cancel := context.WithTimeout(g.ctx, g.spec.StopWait)
+	defer cancel()
+	if err := g.runHook(ctx, "postStop", g.spec.Hooks.PostStop); err != nil {
+		g.log.Warn("stopped, but", "error", err)
+	}
+}
