@@ -191,7 +191,7 @@ func (g *generation) spawn(ready *readiness, dir string) (*process.Process, erro
 	if cannot := g.l.door.Unsupported(ps); len(cannot) > 0 {
 		return nil, &permanentError{fmt.Errorf("this host cannot enforce what the profile asks: %s", join(cannot))}
 	}
-	out, err := openOutput(filepath.Join(g.l.logs, g.spec.Application.GUID, g.spec.Name), dir, g.spec, ready.listener())
+	out, err := openOutput(filepath.Join(g.l.logs, g.spec.Application.GUID, g.spec.Name), dir, g.spec, ready.listener)
 	if err != nil {
 		return nil, fmt.Errorf("cannot capture the output: %w", err)
 	}

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -111,6 +112,10 @@ func (p *Peer) events(ctx context.Context, r control.EventsRequest, tell progres
 		records = p.past(f)
 	}
 	for rec, err := range records {
+		var gap *journal.GapError
+		if errors.As(err, &gap) { // shown in its place, and the rest follows
+			rec, err = journal.Record{Seq: gap.Before - 1, At: time.Now(), Detail: gap.Error()}, nil
+		}
 		if err != nil {
 			return unused{}, err
 		}

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -31,7 +32,7 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 		p.degraded.set("profile", err)
 	}
 	if err != nil {
-		return control.ReloadReply{}, control.Errorf(control.CodeInvalid, "%v", err)
+		return control.ReloadReply{}, invalid(err)
 	}
 	old, _ := p.currentPlan()
 	changes := profiles.Diff(old, next)
@@ -58,6 +59,16 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 	p.mu.Unlock()
 	p.log.Info("profile applied", "changes", len(changes), "hash", next.Hash, "by", by)
 	return reply, nil
+}
+
+// invalid is the refusal of a profile, each fault in its details.
+func invalid(err error) error {
+	refusal := control.Errorf(control.CodeInvalid, "%v", err)
+	var faults profiles.Errors
+	if errors.As(err, &faults) {
+		refusal.Details = faults
+	}
+	return refusal
 }
 
 // restartOnly names what of the peer section changed: it holds from the next
