@@ -42,12 +42,6 @@ func (p *Peer) rowOf(k supervisor.Key, generation uint64, live []byte) journal.I
 	return journal.Instance{Application: k.Application, Name: k.Name, Generation: generation, Desired: p.wishes.get(k), Live: live}
 }
 
-// identify notes who lives, so that a peer after a crash finds it.
-func (p *Peer) identify(k supervisor.Key, generation uint64, live []byte) {
-	_, err := p.journal.Append(nil, p.rowOf(k, generation, live))
-	p.degraded.set("journal", err)
-}
-
 func (p *Peer) forget(k supervisor.Key) {
 	p.wishes.mu.Lock()
 	delete(p.wishes.want, k)

@@ -108,7 +108,7 @@ func New(o Options) (*Peer, error) {
 	}
 	p.sup = supervisor.New(supervisor.Options{
 		Launcher: p.launcher,
-		Record:   p.record, Identify: p.identify, Forget: p.forget, Escalate: p.escalate,
+		Record:   p.record, Forget: p.forget, Escalate: p.escalate,
 		Changed: p.primaries.notify,
 	})
 	return p, nil
