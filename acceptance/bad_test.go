@@ -42,9 +42,9 @@ var misbehaviours = []misbehaviour{
 	{mode: "no-execution", reason: "not started within 3", signal: "SIGKILL"},
 	{mode: "grandchild", reason: "exit code 37", code: 37},
 	{mode: "exit", reason: "exit code 37", code: 37},
-	{mode: "fails", reason: "exit code 1", code: 1},
-	{mode: "fails-configure", reason: "exit code 1", code: 1},
-	{mode: "panics", reason: "exit code", code: 70},
+	{mode: "fails", reason: "exit code 1: the disk is gone", code: 1},
+	{mode: "fails-configure", reason: "exit code 1: url: is empty", code: 1},
+	{mode: "panics", reason: "exit code 70: panic: on purpose", code: 70},
 }
 
 // badProfile has every misbehaviour beside a healthy neighbour.

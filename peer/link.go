@@ -116,6 +116,11 @@ func (g *generation) statusReport(ctx context.Context, s ccp.StatusEvent) (ccp.E
 	if s.StatusType != ccp.Information {
 		g.log.Warn("component reports trouble", "type", string(s.StatusType), "state", s.State, "message", s.ErrorMessage)
 	}
+	if s.StatusType == ccp.Error {
+		g.mu.Lock()
+		g.complaint = s.ErrorMessage
+		g.mu.Unlock()
+	}
 	detail := s.ErrorMessage
 	if s.StatusType == ccp.Information {
 		detail = ""
