@@ -60,12 +60,13 @@ type generation struct {
 	health  monitor
 	preStop sync.Once
 
-	mu       sync.Mutex // guards all following fields
-	proc     *process.Process
-	output   *output
-	link     *link
-	unwanted error // why it must not be spawned any more
-	slot     bool  // a place among the starting ones is held
+	mu        sync.Mutex // guards all following fields
+	proc      *process.Process
+	output    *output
+	link      *link
+	complaint string // of the component, its last
+	unwanted  error  // why it must not be spawned any more
+	slot      bool   // a place among the starting ones is held
 }
 
 // currentLink is the channel to the component, nil before it is open.
@@ -247,6 +248,9 @@ func (g *generation) end(proc *process.Process, stopStart func()) {
 	}
 	x := proc.Exit()
 	exit := lifecycle.Exit{Code: x.Code, Signal: x.Signal, Reason: x.Reason}
+	if exit.Code > 0 {
+		exit.Reason = g.lastComplaint()
+	}
 	left := proc.Members()
 	if len(left) > 0 {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvExited, Exit: exit})
@@ -262,6 +266,14 @@ func (g *generation) end(proc *process.Process, stopStart func()) {
 		return
 	}
 	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvExited, Exit: exit, TreeEmpty: true})
+}
+
+// lastComplaint is the last ERROR that the component reported: why it failed,
+// in its own words.
+func (g *generation) lastComplaint() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.complaint
 }
 
 func (g *generation) tidy(dir string) {

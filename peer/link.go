@@ -30,8 +30,13 @@ type link struct {
 
 // connect brings the channel up and shakes hands. After it the component
 // reports its states by itself.
+//
+// It takes nine tenths of launchTimeout at most: what is missing is then said
+// before the launch as a whole is too late, which says less.
 func (g *generation) connect(ctx context.Context, dir string) error {
-	host := handshake.Host{Dir: dir, Timeout: g.spec.LaunchTimeout}
+	patience := g.spec.LaunchTimeout * 9 / 10
+	deadline := time.Now().Add(patience)
+	host := handshake.Host{Dir: dir, Timeout: patience}
 	ch, err := host.Connect(ctx, connecting{g})
 	if err != nil {
 		return err
@@ -48,6 +53,8 @@ func (g *generation) connect(ctx context.Context, dir string) error {
 	g.mu.Lock()
 	g.link = l
 	g.mu.Unlock()
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	return g.shakeHands(ctx, l)
 }
 
@@ -108,6 +115,11 @@ func (g *generation) statusReport(ctx context.Context, s ccp.StatusEvent) (ccp.E
 	}
 	if s.StatusType != ccp.Information {
 		g.log.Warn("component reports trouble", "type", string(s.StatusType), "state", s.State, "message", s.ErrorMessage)
+	}
+	if s.StatusType == ccp.Error {
+		g.mu.Lock()
+		g.complaint = s.ErrorMessage
+		g.mu.Unlock()
 	}
 	detail := s.ErrorMessage
 	if s.StatusType == ccp.Information {
