@@ -29,8 +29,16 @@ func TestASecondUserIsRefusedByCredentials(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{"ps"}, {"status"}, {"stop", "ticker"}, {"kill", "--all"}, {"history", "ticker"}, {"logs", "ticker"},
-		{"events"}, {"reload"}, {"data", "ticker", "memory"}, {"send", "ticker", "GREET", `{"name":"x"}`},
+		{"ps"},
+		{"status"},
+		{"stop", "ticker"},
+		{"kill", "--all"},
+		{"history", "ticker"},
+		{"logs", "ticker"},
+		{"events"},
+		{"reload"},
+		{"data", "ticker", "memory"},
+		{"send", "ticker", "GREET", `{"name":"x"}`},
 	} {
 		r := p.asNobody(args...)
 		if r.code != 6 || r.stdout != "" || !strings.Contains(r.stderr, "65534") {
