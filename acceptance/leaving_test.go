@@ -7,6 +7,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // While peerd stops, nothing starts any more: what did would be left behind.
@@ -48,4 +49,25 @@ func TestASecondPeerdOnTheSameRuntimeFolderExitsAtOnce(t *testing.T) {
 		t.Errorf("the first one's folder held %v, now %v (%v)", before, after, err)
 	}
 	p.must("report-state", "ticker")
+}
+
+// One budget covers the stop and its hooks: a postStop hook that hangs does not
+// double it, and one that is quick is run though force used it up.
+func TestAPostStopHookHasNoBudgetOfItsOwn(t *testing.T) {
+	t.Parallel()
+	p := start(t, `
+defaults: {command: [/bin/sh, -c, "trap '' TERM; while :; do sleep 0.1; done"], componentStopWaitTime: 4s}
+components:
+  hangs: {hooks: {postStop: [/bin/sleep, "600"]}}
+  quick: {hooks: {postStop: [/bin/touch, "`+"${TMPDIR}"+`/cleaned"]}}
+`)
+	p.running("hangs", "quick")
+	began := time.Now()
+	p.must("stop", "--all")
+	if took := time.Since(began); took > 7*time.Second {
+		t.Errorf("a stop with a budget of 4s took %v", took)
+	}
+	if _, err := os.Stat(p.path("tmp/cleaned")); err != nil {
+		t.Errorf("the hook did not run: %v", err)
+	}
 }
