@@ -43,12 +43,15 @@ func TestAComponentInPython(t *testing.T) {
 // pythonWithGRPC finds a Python that has what the sample needs.
 func pythonWithGRPC(t *testing.T) string {
 	t.Helper()
-	for _, name := range []string{"python3", "/usr/bin/python3"} {
+	for _, name := range []string{"../.python/bin/python3", "python3"} {
 		path, err := exec.LookPath(name)
-		if err == nil && exec.Command(path, "-c", "import grpc, grpc_tools").Run() == nil {
+		if err == nil {
+			path, err = filepath.Abs(path)
+		}
+		if err == nil && exec.Command(path, "-c", "import grpc, sys; sys.path.insert(0, '../exchange/stream'); grpc.protos('exchange.proto')").Run() == nil {
 			return path
 		}
 	}
-	t.Skip("no python3 with grpcio and grpcio-tools (Debian: python3-grpcio, python3-grpc-tools)")
+	t.Skip("no python3 with grpcio and grpcio-tools (see .ci/programs)")
 	return ""
 }
