@@ -22,7 +22,7 @@ func ptr(n uint32) *uint32 { return &n }
 
 func TestAccessRules(t *testing.T) {
 	self := uint32(os.Geteuid())
-	stranger := api.Credentials{UID: 65534, GID: 65534, Groups: []uint32{7, 8}, Pid: 77, Comm: "ccpc"}
+	stranger := api.Credentials{UID: self + 1000, GID: 65534, Groups: []uint32{7, 8}, Pid: 77, Comm: "ccpc"}
 	for _, tc := range []struct {
 		name  string
 		rules []profiles.AccessRule
@@ -33,11 +33,11 @@ func TestAccessRules(t *testing.T) {
 		{"the peer's own user", nil, api.Credentials{UID: self}, control.Admin},
 		{"the peer's own user, named lower", []profiles.AccessRule{{UID: &self, Role: "viewer"}}, api.Credentials{UID: self}, control.Viewer},
 		{"a stranger", nil, stranger, control.NoRole},
-		{"by user", []profiles.AccessRule{{UID: ptr(65534), Role: "viewer"}}, stranger, control.Viewer},
+		{"by user", []profiles.AccessRule{{UID: ptr(self + 1000), Role: "viewer"}}, stranger, control.Viewer},
 		{"another user's rule", []profiles.AccessRule{{UID: ptr(1), Role: "admin"}}, stranger, control.NoRole},
 		{"by first group", []profiles.AccessRule{{GID: ptr(65534), Role: "operator"}}, stranger, control.Operator},
 		{"by supplementary group", []profiles.AccessRule{{GID: ptr(8), Role: "operator"}}, stranger, control.Operator},
-		{"the highest of several", []profiles.AccessRule{{GID: ptr(8), Role: "admin"}, {UID: ptr(65534), Role: "viewer"}}, stranger, control.Admin},
+		{"the highest of several", []profiles.AccessRule{{GID: ptr(8), Role: "admin"}, {UID: ptr(self + 1000), Role: "viewer"}}, stranger, control.Admin},
 		{"a rule that names nobody", []profiles.AccessRule{{Role: "admin"}}, stranger, control.NoRole},
 	} {
 		authorize, err := api.Access(tc.rules)
@@ -48,7 +48,7 @@ func TestAccessRules(t *testing.T) {
 			t.Errorf("%s: %v, want %v", tc.name, got, tc.want)
 		}
 	}
-	if by := stranger.String(); by != "uid 65534 pid 77 ccpc" {
+	if by := (api.Credentials{UID: 5, Pid: 77, Comm: "ccpc"}).String(); by != "uid 5 pid 77 ccpc" {
 		t.Errorf("by %q", by)
 	}
 	if _, err := api.Access([]profiles.AccessRule{{Role: "king"}}); err == nil {
@@ -140,7 +140,7 @@ func runAs(t *testing.T, dir, socket string, cred *syscall.Credential) string {
 		copyFile(t, executable(t), binary)
 	}
 	cmd := exec.CommandContext(t.Context(), binary)
-	cmd.Env = []string{clientEnv + "=" + socket}
+	cmd.Env = []string{clientEnv + "=" + socket, "GORACE=atexit_sleep_ms=0"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
 	out, err := cmd.CombinedOutput()
 	if err != nil {

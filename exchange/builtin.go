@@ -1,8 +1,6 @@
 package exchange
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 )
@@ -78,40 +76,4 @@ func CloseWith(ch Channel, code int, reason string) {
 		return
 	}
 	ch.Close()
-}
-
-// ErrNoHello refuses a connector whose first frame is not HELLO.
-var ErrNoHello = errors.New("the first command must be HELLO")
-
-// Welcome is the controller's part of the opening: it takes the first frame of
-// ch, which must be HELLO, lets decide answer it, and sends the reply. Run an
-// endpoint on ch after it. Any failure has closed ch with the code for it: a
-// wrong first frame with CloseProtocol, no HELLO before ctx ends likewise. What
-// decide returns is the reply's payload; its error is sent as an ERROR reply, on
-// which a connector does not come back.
-func Welcome(ctx context.Context, ch Channel, decide func(context.Context, *Request) (any, error)) (Command, error) {
-	unhook := context.AfterFunc(ctx, func() { CloseWith(ch, CloseProtocol, "no HELLO in time") })
-	defer unhook()
-	f, err := ch.Recv()
-	switch {
-	case ctx.Err() != nil:
-		return Command{}, fmt.Errorf("no HELLO in time: %w", ctx.Err())
-	case err != nil:
-		return Command{}, fmt.Errorf("no HELLO: %w", err)
-	case f.Command == nil || f.Command.Type != TypeHello:
-		CloseWith(ch, CloseProtocol, ErrNoHello.Error())
-		return Command{}, ErrNoHello
-	}
-	var mux Mux
-	mux.Handle(TypeHello, decide)
-	reply := mux.Dispatch(ctx, *f.Command, nil)
-	if err := ch.Send(Frame{Reply: &reply}); err != nil {
-		CloseWith(ch, CloseInternal, "")
-		return Command{}, fmt.Errorf("cannot answer HELLO: %w", err)
-	}
-	if err := reply.Err(); err != nil {
-		CloseWith(ch, CloseNormal, "refused")
-		return Command{}, fmt.Errorf("refused: %w", err)
-	}
-	return *f.Command, nil
 }

@@ -16,6 +16,7 @@ type call struct {
 	claimed bool          // the writer has taken it: the other side may know of it
 	settled bool
 	queue   []Reply // intermediate, in order
+	bytes   int     // payloads of queue
 	reply   Reply   // terminal
 	err     error
 }
@@ -33,7 +34,8 @@ func (e *Endpoint) Call(ctx context.Context, cmd Command) (Reply, error) {
 // Stream is Call that hands every intermediate reply to each, in order, from
 // the calling goroutine. An error from each cancels the command and is returned.
 // An each that is too slow for its replies ends with ErrSlowConsumer once
-// Options.StreamBuffer of them wait; other calls are not delayed by it.
+// Options.StreamBuffer of them (or MaxBytes) wait; other calls are not delayed
+// by it.
 func (e *Endpoint) Stream(ctx context.Context, cmd Command, each func(Reply) error) (Reply, error) {
 	return e.do(ctx, cmd, each)
 }
@@ -159,7 +161,7 @@ func (e *Endpoint) await(ctx context.Context, timeout <-chan time.Time, c *call,
 func (e *Endpoint) take(c *call) (queue []Reply, settled bool) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	queue, c.queue = c.queue, nil
+	queue, c.queue, c.bytes = c.queue, nil, 0
 	return queue, c.settled
 }
 
@@ -200,11 +202,12 @@ func (e *Endpoint) reply(r *Reply) {
 	case c == nil:
 	case r.Status.Terminal():
 		e.settle(c, *r, nil)
-	case c.stream && len(c.queue) >= e.o.StreamBuffer:
+	case c.stream && len(c.queue) > 0 && (len(c.queue) >= e.o.StreamBuffer || c.bytes+len(r.Payload) > e.o.MaxBytes):
 		e.settle(c, Reply{}, ErrSlowConsumer)
 		e.pushControl(cancelFrame(c.id))
 	case c.stream:
 		c.queue = append(c.queue, *r)
+		c.bytes += len(r.Payload)
 		signal(c.ready)
 	}
 	e.mu.Unlock()

@@ -312,6 +312,50 @@ func TestConnectorRefusesOldTerms(t *testing.T) {
 	})
 }
 
+// TestWelcomeFailures: what is the controller's fault does not refuse a connector.
+func TestWelcomeFailures(t *testing.T) {
+	tests := []struct {
+		name   string
+		decide Handler
+		code   int
+		reply  bool
+	}{
+		{"refused", func(context.Context, *Request) (any, error) { return nil, errors.New("not you") }, CloseNormal, true},
+		{"not now", func(context.Context, *Request) (any, error) { return nil, fmt.Errorf("no database: %w", ErrTryAgain) }, CloseTryAgain, false},
+		{"panic", func(context.Context, *Request) (any, error) { panic("oops") }, CloseInternal, false},
+		{"no JSON", func(context.Context, *Request) (any, error) { return make(chan int), nil }, CloseInternal, false},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			a, b := Pipe()
+			ch := &codes{Channel: b}
+			replied := make(chan bool)
+			go func() {
+				_ = a.Send(Frame{Command: &Command{ID: "1", Type: TypeHello}})
+				_, err := a.Recv()
+				replied <- err == nil
+			}()
+			if _, err := Welcome(t.Context(), ch, tt.decide); err == nil {
+				t.Error("Welcome succeeded")
+			}
+			if got := <-replied; got != tt.reply || ch.code != tt.code {
+				t.Errorf("reply %v and code %d, want %v and %d", got, ch.code, tt.reply, tt.code)
+			}
+		})
+	}
+}
+
+// codes remembers the code it was closed with.
+type codes struct {
+	Channel
+	code int
+}
+
+func (c *codes) CloseWith(code int, _ string) error {
+	c.code = code
+	return c.Close()
+}
+
 func TestWelcome(t *testing.T) {
 	tests := []struct {
 		name string

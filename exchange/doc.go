@@ -33,9 +33,10 @@
 //
 // # Concurrency
 //
-// Run owns two goroutines: one receives, one sends. The receiving one never
-// waits for a handler, a consumer or the transport, so neither a slow handler
-// nor two sides that flood each other can stop a channel. Each command of the
+// Run owns two goroutines: one receives, one sends what is queued. The receiving
+// one never waits for a handler, a consumer or the transport, so neither a slow
+// handler nor two sides that flood each other can stop a channel. A call waits in
+// the queue, not in the transport, and so never longer than its context. Each command of the
 // other side is handled in a goroutine of its own, so commands are handled
 // concurrently and in no particular order; types whose order matters are
 // registered with Mux.HandleOrdered. The intermediate replies of one command
@@ -44,8 +45,9 @@
 // Run waits for all it started. When a channel ends, the contexts of its
 // handlers end; a handler that does not heed its context holds Run up.
 //
-// Everything is bounded: Options.Window commands in flight each way, and
-// Options.StreamBuffer replies waiting for one slow Stream. Reaching a bound is
+// Everything is bounded: Options.Window commands in flight each way,
+// Options.StreamBuffer replies waiting for one slow Stream, and Options.MaxBytes
+// of payload for either. Reaching a bound is
 // an error to the one concerned, an Event and a counter; it never blocks others.
 //
 // # Connectors

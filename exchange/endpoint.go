@@ -14,6 +14,7 @@ const (
 	DefaultWindow       = 256
 	DefaultTimeout      = 60 * time.Second
 	DefaultStreamBuffer = 1024
+	DefaultMaxBytes     = 64 << 20
 )
 
 // lingerTime bounds how long Close goes on sending what is queued already, and
@@ -30,6 +31,7 @@ type Options struct {
 	Refuse       bool          // over the window: fail with ErrBusy instead of waiting
 	Timeout      time.Duration // of a call whose context has no deadline; default 60s
 	StreamBuffer int           // intermediate replies that may wait for one Stream; default 1024
+	MaxBytes     int           // payload bytes of the commands being handled, and of the replies waiting for one Stream; one alone may be larger; default 64 MiB
 	Observe      func(Event)   // typed events (late replies, panics, drops); must not block
 }
 
@@ -41,7 +43,7 @@ const (
 	LateReply        EventKind = iota // a reply that nobody waits for: counted and dropped
 	HandlerPanic                      // Detail has the panic and its stack
 	ExpiredCommand                    // arrived after its deadline: not run
-	Overload                          // refused because the window was full
+	Overload                          // refused because the window or the bytes for it were full
 	DuplicateCommand                  // its ID is being handled already: dropped, the first one's reply answers it
 	Malformed                         // a frame without command and reply, or without ID: dropped
 	TooLarge                          // a reply over the channel's limit: replaced by an ERROR
@@ -62,8 +64,9 @@ type Stats struct {
 }
 
 // Endpoint is one side of a channel; both sides are alike. Its methods may be
-// called from any goroutine. Run does the work: one goroutine receives, one
-// sends, and each command of the other side is handled in a goroutine of its own.
+// called from any goroutine. Run does the work: one goroutine receives, one sends
+// what is queued, and each command of the other side is handled in a goroutine of
+// its own, which sends its reply itself when nothing else is being sent.
 type Endpoint struct {
 	ch Channel
 	o  Options
@@ -76,6 +79,7 @@ type Endpoint struct {
 	gone    chan struct{} // nothing will be sent or received any more
 	done    chan struct{} // Run has returned
 	wg      sync.WaitGroup
+	sending sync.Mutex // held during ch.Send
 
 	sent, received, late, panics, expired, refused, dropped atomic.Uint64
 
@@ -89,6 +93,7 @@ type Endpoint struct {
 	err      error            // why the channel ended
 	calls    map[string]*call // ours, by command ID
 	work     map[string]*work // theirs, by command ID
+	bytes    int              // payloads of work
 	ordered  []*work          // theirs, waiting for their turn; the first is running
 	control  []Frame          // cancels and refusals; they overtake everything else
 	handlers context.Context  // parent of every handler's context
@@ -106,6 +111,9 @@ func NewEndpoint(ch Channel, o Options) *Endpoint {
 	}
 	if o.StreamBuffer <= 0 {
 		o.StreamBuffer = DefaultStreamBuffer
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultMaxBytes
 	}
 	if o.Observe == nil {
 		o.Observe = func(Event) {}
@@ -209,6 +217,7 @@ func (e *Endpoint) forget() {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	clear(e.work)
+	e.bytes = 0
 	e.control = nil
 	if e.linger != nil {
 		e.linger.Stop()

@@ -367,6 +367,51 @@ func TestWindow(t *testing.T) {
 	})
 }
 
+func TestBytesOfTheWindow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p, stop := newPair(t, [2]Options{{}, {Handlers: testMux(), MaxBytes: 100}})
+		defer stop()
+		large := strings.Repeat("x", 150)
+		if r, err := p.ends[0].Call(t.Context(), command(t, "ECHO", large)); err != nil || r.Status != Succeeded {
+			t.Errorf("a large command alone: %+v, %v", r, err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		go p.ends[0].Call(ctx, command(t, "HANG", large))
+		synctest.Wait()
+		if r, err := p.ends[0].Call(t.Context(), command(t, "ECHO", nil)); err != nil || !strings.Contains(r.ErrorDetails, "busy") {
+			t.Errorf("a command beside it: %+v, %v", r, err)
+		}
+		cancel()
+		time.Sleep(time.Second)
+		if r, err := p.ends[0].Call(t.Context(), command(t, "ECHO", large)); err != nil || r.Status != Succeeded {
+			t.Errorf("after it: %+v, %v", r, err)
+		}
+	})
+}
+
+func TestBytesOfASlowStream(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m := &Mux{}
+		m.Handle("LARGE", func(_ context.Context, req *Request) (any, error) {
+			for range 5 {
+				if err := req.Progress(strings.Repeat("x", 60)); err != nil {
+					return nil, err
+				}
+			}
+			return nil, nil
+		})
+		p, stop := newPair(t, [2]Options{{MaxBytes: 100}, {Handlers: m}})
+		defer stop()
+		_, err := p.ends[0].Stream(t.Context(), command(t, "LARGE", nil), func(Reply) error {
+			time.Sleep(time.Second)
+			return nil
+		})
+		if !errors.Is(err, ErrSlowConsumer) {
+			t.Errorf("Stream error = %v, want ErrSlowConsumer", err)
+		}
+	})
+}
+
 // TestBothFlood has each side send far more than the other's window at once.
 func TestBothFlood(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
@@ -505,11 +550,15 @@ func TestCloseSendsTheRepliesOfEndedHandlers(t *testing.T) {
 		go e.Run(t.Context())
 		caller := NewEndpoint(a, Options{})
 		go caller.Run(t.Context())
+		start := time.Now()
 		reply, err := caller.Call(t.Context(), command(t, "STOP", nil))
 		if err != nil || reply.Status != Succeeded {
 			t.Errorf("Call = %+v, %v", reply, err)
 		}
 		<-e.Done()
+		if took := time.Since(start); took != time.Millisecond {
+			t.Errorf("the end took %v, the handler 1ms", took)
+		}
 		<-caller.Done()
 	})
 }

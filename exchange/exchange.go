@@ -121,7 +121,7 @@ var (
 	ErrNoReply = errors.New("no handler for the command on the other side")
 
 	// ErrSlowConsumer ends a Stream whose function takes replies more slowly
-	// than they arrive, once Options.StreamBuffer of them are waiting.
+	// than they arrive, once Options.StreamBuffer or MaxBytes of them are waiting.
 	ErrSlowConsumer = errors.New("intermediate replies arrive faster than they are taken")
 	// ErrTooLarge refuses one frame that is over the transport's limit.
 	ErrTooLarge = errors.New("message over the channel's size limit")

@@ -15,6 +15,7 @@ type work struct {
 	cancel context.CancelFunc
 
 	mu     sync.Mutex // guards all below; held while an intermediate reply is queued
+	queued bool       // there were intermediate replies, which may still be queued
 	over   bool       // the terminal reply is queued: no progress after it
 	failed string     // why the work fails whatever its handler says
 }
@@ -65,7 +66,8 @@ func (e *Endpoint) command(cmd *Command) error {
 // admit makes room in the inbound window; nil if the command is not to be run.
 func (e *Endpoint) admit(cmd *Command) (*work, error) {
 	e.mu.Lock()
-	twin, full, closed := e.work[cmd.ID] != nil, len(e.work) >= e.o.Window, e.closed
+	twin, closed := e.work[cmd.ID] != nil, e.closed
+	full := len(e.work) >= e.o.Window || len(e.work) > 0 && e.bytes+len(cmd.Payload) > e.o.MaxBytes
 	var w *work
 	if !twin && !full && !closed {
 		w = &work{cmd: cmd}
@@ -75,6 +77,7 @@ func (e *Endpoint) admit(cmd *Command) (*work, error) {
 			w.ctx, w.cancel = context.WithCancel(e.handlers)
 		}
 		e.work[cmd.ID] = w
+		e.bytes += len(cmd.Payload)
 	}
 	e.mu.Unlock()
 	switch {
@@ -85,7 +88,7 @@ func (e *Endpoint) admit(cmd *Command) (*work, error) {
 	case full:
 		e.refused.Add(1)
 		e.o.Observe(Event{Kind: Overload, Type: cmd.Type, ID: cmd.ID})
-		return nil, e.refuse(failure(cmd, fmt.Sprintf("busy: %d commands in flight already; try again later", e.o.Window)))
+		return nil, e.refuse(failure(cmd, "busy: too many commands in flight; try again later"))
 	}
 	return w, nil
 }
@@ -182,6 +185,7 @@ func (e *Endpoint) progress(w *work, r *Reply) error {
 	}
 	select {
 	case e.out <- outgoing{frame: Frame{Reply: r}, work: w}:
+		w.queued = true
 		return nil
 	case <-w.ctx.Done():
 		return w.ctx.Err()
@@ -190,17 +194,22 @@ func (e *Endpoint) progress(w *work, r *Reply) error {
 	}
 }
 
-// finish queues the terminal reply; the slot is released when it leaves.
+// finish sends or queues the terminal reply; the slot is released when it leaves.
 func (e *Endpoint) finish(w *work, r *Reply) {
 	w.mu.Lock()
 	w.over = true
+	inOrder := !w.queued
 	if w.failed != "" {
 		*r = failure(w.cmd, w.failed)
 	}
 	w.mu.Unlock()
 	w.cancel()
+	o := outgoing{frame: Frame{Reply: r}, work: w}
+	if inOrder && e.trySend(o) {
+		return
+	}
 	select {
-	case e.out <- outgoing{frame: Frame{Reply: r}, work: w}:
+	case e.out <- o:
 	case <-e.gone:
 		e.release(w)
 	}
@@ -211,6 +220,7 @@ func (e *Endpoint) release(w *work) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	delete(e.work, w.cmd.ID)
+	e.bytes -= len(w.cmd.Payload)
 }
 
 // cancelWork ends the context of the handler that a CANCEL names; a command

@@ -12,7 +12,7 @@ type outgoing struct {
 	work  *work // of a reply of ours; its window slot is free when the terminal reply leaves
 }
 
-// write is the one goroutine that calls Send. Cancels and refusals go first.
+// write sends what is queued, cancels and refusals first.
 func (e *Endpoint) write() {
 	for {
 		for f, ok := e.nextControl(); ok; f, ok = e.nextControl() {
@@ -38,7 +38,11 @@ func (e *Endpoint) write() {
 // flush sends what is queued and the replies of the handlers that are ending,
 // and closes the channel. Close has set a timer that closes it in any case.
 func (e *Endpoint) flush() {
-	defer CloseWith(e.ch, e.code, e.why) // set before closing was
+	defer func() {
+		e.sending.Lock() // after what a handler is sending itself
+		defer e.sending.Unlock()
+		CloseWith(e.ch, e.code, e.why) // set before closing was
+	}()
 	for {
 		for f, ok := e.nextControl(); ok; f, ok = e.nextControl() {
 			if !e.send(outgoing{frame: f}) {
@@ -62,6 +66,28 @@ func (e *Endpoint) flush() {
 
 // send hands one frame to the channel; false means that the channel is dead.
 func (e *Endpoint) send(o outgoing) bool {
+	e.sending.Lock()
+	defer e.sending.Unlock()
+	return e.sendLocked(o)
+}
+
+// trySend is send from where waiting for the channel does no harm, if nobody
+// else is sending just now. It saves the way through the writer.
+func (e *Endpoint) trySend(o outgoing) (taken bool) {
+	if !e.sending.TryLock() {
+		return false
+	}
+	defer e.sending.Unlock()
+	e.sendLocked(o)
+	select {
+	case <-e.closing:
+		signal(e.wake) // flush may be waiting for this
+	default:
+	}
+	return true
+}
+
+func (e *Endpoint) sendLocked(o outgoing) bool {
 	if o.call != nil && !e.claim(o.call) {
 		return true
 	}

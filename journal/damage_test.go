@@ -263,6 +263,10 @@ func TestFullDiskAcknowledgesNothingAndRecovers(t *testing.T) {
 	if recs := mustRead(t, j, Filter{}); uint64(len(recs)) != acked {
 		t.Fatalf("%d records are there, %d were acknowledged", len(recs), acked)
 	}
+	if err := j.Close(); err != nil { // a peer that restarts on the full disk
+		t.Fatal(err)
+	}
+	j = open(t, disk, Options{})
 	if err := syscall.Mount("tmpfs", disk, "tmpfs", syscall.MS_REMOUNT, "size=4m"); err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"slices"
 	"time"
 )
 
@@ -72,9 +71,8 @@ func (r *reader) unfinished() bool {
 // adds to reading.
 func (s *stream) grow() error {
 	if len(s.segs) == 0 {
-		segs, err := s.list(s.isPast)
-		s.segs, s.pos = segs, 0
-		return err
+		s.pos = 0
+		return s.open()
 	}
 	cur := s.segs[len(s.segs)-1]
 	info, err := os.Stat(logPath(s.source.Dir, s.name, 0))
@@ -85,11 +83,7 @@ func (s *stream) grow() error {
 	if err != nil {
 		return err
 	}
-	found := false
-	newer, err := s.list(func(id fileID, mtime time.Time) bool {
-		found = found || id == cur.id
-		return found || s.isPast(id, mtime)
-	})
+	newer, found, err := s.list(cur.id)
 	if err != nil {
 		return err
 	}
@@ -99,10 +93,6 @@ func (s *stream) grow() error {
 	}
 	s.segs = append(s.segs, newer...)
 	return nil
-}
-
-func (s *stream) isPast(id fileID, mtime time.Time) bool {
-	return slices.Contains(s.seen, past{id, mtime})
 }
 
 // update takes over the current file's size.

@@ -60,11 +60,39 @@ type stream struct {
 	waited  int       // and its length then
 }
 
-// list opens the stream's files, oldest first, except those that known names.
-// It goes from the newest to the oldest, as rotation does: a file moved in
-// between is seen twice, never missed.
-func (s *stream) list(known func(id fileID, mtime time.Time) bool) ([]*segment, error) {
-	var segs []*segment
+// listTries is how often a listing is begun anew when a rotation came across.
+const listTries = 20
+
+// list opens the stream's files, oldest first, as far as they were not read
+// and are newer than the file until (zero: all). found: until is among them.
+func (s *stream) list(until fileID) (segs []*segment, found bool, err error) {
+	for try := 1; ; try++ {
+		before := s.current()
+		segs, found, err = s.listOnce(until)
+		if err != nil {
+			return nil, false, err
+		}
+		if try == listTries || s.current() == before {
+			slices.Reverse(segs)
+			return segs, found, nil
+		}
+		closeAll(segs)
+	}
+}
+
+// current identifies the stream's current file; zero when there is none.
+func (s *stream) current() fileID {
+	info, err := os.Stat(logPath(s.source.Dir, s.name, 0))
+	if err != nil {
+		return fileID{}
+	}
+	return idOf(info)
+}
+
+// listOnce goes from the newest file to the oldest, the way they move when
+// rotated: one that moves meanwhile is met again, never missed. What was
+// listed between is then newer than it, or will be met again, too.
+func (s *stream) listOnce(until fileID) (segs []*segment, found bool, err error) {
 	for n, missing := 0, 0; n < maxNumber && missing < holes; n++ {
 		f, err := os.Open(logPath(s.source.Dir, s.name, n))
 		if errors.Is(err, fs.ErrNotExist) {
@@ -74,17 +102,30 @@ func (s *stream) list(known func(id fileID, mtime time.Time) bool) ([]*segment, 
 		missing = 0
 		if err != nil {
 			closeAll(segs)
-			return nil, err
+			return nil, false, err
 		}
 		seg := &segment{file: f}
-		if err := seg.stat(); err != nil || known(seg.id, seg.mtime) || has(segs, seg.id) {
+		if err := seg.stat(); err != nil || s.isPast(seg) {
+			_ = f.Close()
+			continue
+		}
+		if seg.id == until {
+			_ = f.Close()
+			return segs, true, nil
+		}
+		if i := slices.IndexFunc(segs, func(old *segment) bool { return old.id == seg.id }); i >= 0 {
+			closeAll(segs[i+1:])
+			segs = segs[:i+1]
 			_ = f.Close()
 			continue
 		}
 		segs = append(segs, seg)
 	}
-	slices.Reverse(segs)
-	return segs, nil
+	return segs, false, nil
+}
+
+func (s *stream) isPast(seg *segment) bool {
+	return slices.Contains(s.seen, past{seg.id, seg.mtime})
 }
 
 func (s *segment) stat() error {
@@ -95,10 +136,6 @@ func (s *segment) stat() error {
 	return err
 }
 
-func has(segs []*segment, id fileID) bool {
-	return slices.ContainsFunc(segs, func(s *segment) bool { return s.id == id })
-}
-
 func closeAll(segs []*segment) {
 	for _, s := range segs {
 		s.close()
@@ -107,7 +144,7 @@ func closeAll(segs []*segment) {
 
 // open lists all files there are.
 func (s *stream) open() (err error) {
-	s.segs, err = s.list(func(fileID, time.Time) bool { return false })
+	s.segs, _, err = s.list(fileID{})
 	return err
 }
 

@@ -20,6 +20,9 @@ func (g *generation) begin(ctx context.Context, ready *readiness, dir string) {
 		}
 		return
 	}
+	if !ready.asks() {
+		g.yieldSlot() // merely staying alive takes nobody's turn
+	}
 	if err := ready.wait(ctx); err == nil {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvReady})
 		g.started()

@@ -61,7 +61,7 @@ func (g *generation) StartHealth(spec *profiles.Spec) {
 
 // StopHealth implements supervisor.Monitor. It does not wait: a check under way
 // may need its time to end.
-func (g *generation) StopHealth() { g.work.Go(g.health.stop) }
+func (g *generation) StopHealth() { g.l.work.Go(g.health.stop) }
 
 var verdictOf = map[probe.Health]supervisor.Health{
 	probe.Unknown: supervisor.HealthUnknown, probe.Healthy: supervisor.HealthGood, probe.Unhealthy: supervisor.HealthBad,
@@ -99,7 +99,7 @@ func (g *generation) Update(spec *profiles.Spec) {
 	if l == nil || len(spec.Loggers) == 0 {
 		return
 	}
-	g.work.Go(func() {
+	g.l.work.Go(func() {
 		if _, err := l.client.SetLogLevel(g.ctx, spec.Loggers); err != nil {
 			g.log.Warn("cannot change the log levels", "error", err)
 		}

@@ -64,7 +64,7 @@ func (g *generation) hookPath(program string) (string, error) {
 // started runs the postStart hook of a component that has come up.
 func (g *generation) started() {
 	g.yieldSlot()
-	g.work.Go(func() {
+	g.l.work.Go(func() {
 		if err := g.runHook(g.alive, "postStart", g.spec.Hooks.PostStart); err != nil {
 			g.log.Warn("the component runs on without its hook", "error", err)
 		}
@@ -78,7 +78,7 @@ func (g *generation) orderly(step func()) {
 		step()
 		return
 	}
-	g.work.Go(func() {
+	g.l.work.Go(func() {
 		g.preStop.Do(func() {
 			if err := g.runHook(g.alive, "preStop", g.spec.Hooks.PreStop); err != nil {
 				g.log.Warn("stopping without the hook", "error", err)

@@ -29,6 +29,7 @@ type launcher struct {
 	logs   string        // folder of captured output
 	slots  chan struct{} // starts at one time
 	levels *levelStore
+	work   sync.WaitGroup // everything that any generation has under way
 }
 
 // Launch implements supervisor.Launcher.
@@ -40,7 +41,7 @@ func (l *launcher) Launch(ctx context.Context, spec *profiles.Spec, gen uint64, 
 		log: l.log.With("component", spec.Name, "application", spec.Application.GUID, "generation", gen),
 		ctx: ctx, cancel: cancel, alive: alive, dead: dead,
 	}
-	g.work.Go(g.live)
+	g.l.work.Go(g.live)
 	return g
 }
 
@@ -56,16 +57,16 @@ type generation struct {
 	cancel  context.CancelFunc
 	alive   context.Context // ends, by dead, when force is used or the leader has ended
 	dead    context.CancelFunc
-	work    sync.WaitGroup
 	health  monitor
 	preStop sync.Once
 
-	mu       sync.Mutex // guards all following fields
-	proc     *process.Process
-	output   *output
-	link     *link
-	unwanted error // why it must not be spawned any more
-	slot     bool  // a place among the starting ones is held
+	mu        sync.Mutex // guards all following fields
+	proc      *process.Process
+	output    *output
+	link      *link
+	complaint string // of the component, its last
+	unwanted  error  // why it must not be spawned any more
+	slot      bool   // a place among the starting ones is held
 }
 
 // currentLink is the channel to the component, nil before it is open.
@@ -191,7 +192,7 @@ func (g *generation) spawn(ready *readiness, dir string) (*process.Process, erro
 	if cannot := g.l.door.Unsupported(ps); len(cannot) > 0 {
 		return nil, &permanentError{fmt.Errorf("this host cannot enforce what the profile asks: %s", join(cannot))}
 	}
-	out, err := openOutput(filepath.Join(g.l.logs, g.spec.Application.GUID, g.spec.Name), dir, g.spec, ready.listener())
+	out, err := openOutput(filepath.Join(g.l.logs, g.spec.Application.GUID, g.spec.Name), dir, g.spec, ready.listener)
 	if err != nil {
 		return nil, fmt.Errorf("cannot capture the output: %w", err)
 	}
@@ -230,18 +231,33 @@ func (g *generation) beforeStart() error {
 // what still tries to bring the component up.
 func (g *generation) end(proc *process.Process, stopStart func()) {
 	defer proc.Release()
-	<-proc.Exited()
+	letGo := false
+	select {
+	case <-proc.Exited():
+	case <-g.ctx.Done():
+		letGo = true // it lives on, and nobody listens any more
+	}
 	g.dead()
 	g.health.stop()
 	stopStart()
 	g.yieldSlot()
 	g.closeLink()
+	if letGo {
+		g.output.close()
+		return
+	}
 	x := proc.Exit()
 	exit := lifecycle.Exit{Code: x.Code, Signal: x.Signal, Reason: x.Reason}
+	if exit.Code > 0 {
+		exit.Reason = g.lastComplaint()
+	}
 	left := proc.Members()
 	if len(left) > 0 {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvExited, Exit: exit})
-		<-proc.Empty()
+		select {
+		case <-proc.Empty():
+		case <-g.ctx.Done():
+		}
 	}
 	g.afterwards()
 	g.output.close()
@@ -250,6 +266,14 @@ func (g *generation) end(proc *process.Process, stopStart func()) {
 		return
 	}
 	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvExited, Exit: exit, TreeEmpty: true})
+}
+
+// lastComplaint is the last ERROR that the component reported: why it failed,
+// in its own words.
+func (g *generation) lastComplaint() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.complaint
 }
 
 func (g *generation) tidy(dir string) {
@@ -279,7 +303,7 @@ func (g *generation) Kill() {
 	if proc == nil {
 		return
 	}
-	g.work.Go(func() {
+	g.l.work.Go(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), killPatience)
 		defer cancel()
 		if left := proc.Kill(ctx); len(left) > 0 {

@@ -19,6 +19,7 @@ import (
 
 // link is the open CCP channel to a component.
 type link struct {
+	conn     *handshake.Conn
 	endpoint *exchange.Endpoint
 	client   *ccp.Client
 	run      sync.WaitGroup
@@ -29,13 +30,18 @@ type link struct {
 
 // connect brings the channel up and shakes hands. After it the component
 // reports its states by itself.
+//
+// It takes nine tenths of launchTimeout at most: what is missing is then said
+// before the launch as a whole is too late, which says less.
 func (g *generation) connect(ctx context.Context, dir string) error {
-	host := handshake.Host{Dir: dir, Timeout: g.spec.LaunchTimeout}
+	patience := g.spec.LaunchTimeout * 9 / 10
+	deadline := time.Now().Add(patience)
+	host := handshake.Host{Dir: dir, Timeout: patience}
 	ch, err := host.Connect(ctx, connecting{g})
 	if err != nil {
 		return err
 	}
-	l := &link{endpoint: exchange.NewEndpoint(ch, exchange.Options{
+	l := &link{conn: ch, endpoint: exchange.NewEndpoint(ch, exchange.Options{
 		Handlers: g.componentHandlers(), Observe: g.observe,
 	})}
 	l.client = ccp.NewClient(l.endpoint)
@@ -47,6 +53,8 @@ func (g *generation) connect(ctx context.Context, dir string) error {
 	g.mu.Lock()
 	g.link = l
 	g.mu.Unlock()
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	return g.shakeHands(ctx, l)
 }
 
@@ -82,6 +90,11 @@ func (g *generation) closeLink() {
 	if l != nil {
 		_ = l.endpoint.Close()
 		l.run.Wait()
+		g.l.work.Go(func() {
+			if err := l.conn.Wait(); err != nil {
+				g.log.Warn("cannot let go of the component's channel", "error", err)
+			}
+		})
 	}
 }
 
@@ -102,6 +115,11 @@ func (g *generation) statusReport(ctx context.Context, s ccp.StatusEvent) (ccp.E
 	}
 	if s.StatusType != ccp.Information {
 		g.log.Warn("component reports trouble", "type", string(s.StatusType), "state", s.State, "message", s.ErrorMessage)
+	}
+	if s.StatusType == ccp.Error {
+		g.mu.Lock()
+		g.complaint = s.ErrorMessage
+		g.mu.Unlock()
 	}
 	detail := s.ErrorMessage
 	if s.StatusType == ccp.Information {
@@ -133,7 +151,7 @@ func (g *generation) Ask(budget time.Duration, reason string) {
 		return
 	}
 	end := time.Now().Add(budget)
-	g.orderly(func() { g.work.Go(func() { g.initiateShutdown(l, time.Until(end), reason) }) })
+	g.orderly(func() { g.l.work.Go(func() { g.initiateShutdown(l, time.Until(end), reason) }) })
 }
 
 func (g *generation) initiateShutdown(l *link, budget time.Duration, reason string) {

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
@@ -111,6 +112,10 @@ func (p *Peer) events(ctx context.Context, r control.EventsRequest, tell progres
 		records = p.past(f)
 	}
 	for rec, err := range records {
+		var gap *journal.GapError
+		if errors.As(err, &gap) { // shown in its place, and the rest follows
+			rec, err = journal.Record{Seq: gap.Before - 1, At: time.Now(), Detail: gap.Error()}, nil
+		}
 		if err != nil {
 			return unused{}, err
 		}
@@ -148,17 +153,16 @@ func (p *Peer) filter(r control.EventsRequest) (journal.Filter, error) {
 		f.Application, f.Name = v.Application, v.Name
 		return f, nil
 	}
-	rows, jerr := p.journal.Instances()
+	f.Name = r.Name
+	past, jerr := p.journal.Read(journal.Filter{Application: f.Application, Name: f.Name, Last: 1})
 	if jerr != nil {
 		return f, jerr
 	}
-	for _, row := range rows {
-		if row.Name == r.Name && (r.Application == "" || row.Application == r.Application) {
-			f.Application, f.Name = row.Application, row.Name
-			return f, nil
-		}
+	if len(past) == 0 {
+		return f, err
 	}
-	return f, err
+	f.Application = past[0].Application
+	return f, nil
 }
 
 func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, error) {

@@ -11,6 +11,7 @@ import (
 	"github.com/seed-04209a44/peerd/journal"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/process"
+	"github.com/seed-04209a44/peerd/profiles"
 	"github.com/seed-04209a44/peerd/supervisor"
 )
 
@@ -39,12 +40,6 @@ func (p *Peer) record(entries []supervisor.Entry) error {
 // rowOf is the journal's row of an instance, keeping what the operator wants.
 func (p *Peer) rowOf(k supervisor.Key, generation uint64, live []byte) journal.Instance {
 	return journal.Instance{Application: k.Application, Name: k.Name, Generation: generation, Desired: p.wishes.get(k), Live: live}
-}
-
-// identify notes who lives, so that a peer after a crash finds it.
-func (p *Peer) identify(k supervisor.Key, generation uint64, live []byte) {
-	_, err := p.journal.Append(nil, p.rowOf(k, generation, live))
-	p.degraded.set("journal", err)
 }
 
 func (p *Peer) forget(k supervisor.Key) {
@@ -108,6 +103,28 @@ func (p *Peer) recover() (map[supervisor.Key]supervisor.Restored, error) {
 	return restored, nil
 }
 
+// remember adds to known what history tells of instances that join the plan
+// again: their generations go on where they ended.
+func (p *Peer) remember(known map[supervisor.Key]supervisor.Restored, changes []profiles.Change) error {
+	for _, c := range changes {
+		if c.Kind != profiles.ChangeStart {
+			continue
+		}
+		k := supervisor.KeyOf(c.New)
+		if _, ok := known[k]; ok {
+			continue
+		}
+		recs, err := p.journal.Read(journal.Filter{Application: k.Application, Name: k.Name, Last: 1})
+		if err != nil {
+			return fmt.Errorf("cannot read the history of %s: %w", k, err)
+		}
+		if len(recs) > 0 {
+			known[k] = supervisor.Restored{Generation: recs[0].Generation}
+		}
+	}
+	return nil
+}
+
 // closeHistory ends the story of a generation that an earlier peer could not:
 // what still lives of it is killed, and the record says that its exit is
 // unknown.
@@ -127,17 +144,39 @@ func (p *Peer) closeHistory(row journal.Instance) error {
 		}
 		reason = "ended by the next peer after the peer that launched it was gone"
 	}
-	if len(recs) == 0 || !lives(recs[0].To) {
+	if len(recs) == 0 {
 		return nil
 	}
-	last := recs[0]
-	_, err = p.journal.Append([]journal.Record{{
-		At: p.startedAt, Name: row.Name, Application: row.Application, Generation: last.Generation,
-		From: last.To, To: lifecycle.Stopped.String(), State: lifecycle.NoState.String(),
-		Cause: lifecycle.CauseRecovery.String(), By: "peerd", Pid: last.Pid,
-		Exit: &journal.Exit{Code: -1, Reason: reason}, Detail: "recovery",
-	}}, journal.Instance{Application: row.Application, Name: row.Name, Generation: row.Generation, Desired: row.Desired})
+	steps, err := p.toRest(recs[0], reason)
+	if len(steps) == 0 || err != nil {
+		return err
+	}
+	_, err = p.journal.Append(steps, journal.Instance{Application: row.Application, Name: row.Name, Generation: row.Generation, Desired: row.Desired})
 	return err
+}
+
+// toRest are the steps of the machine from an instance's last record to
+// stopped, where every instance of a new peer begins.
+func (p *Peer) toRest(last journal.Record, reason string) ([]journal.Record, error) {
+	status, err := lifecycle.ParseStatus(last.To)
+	if err != nil {
+		return nil, fmt.Errorf("cannot read the history of %s/%s: %w", last.Application, last.Name, err)
+	}
+	step := journal.Record{
+		At: p.startedAt, Name: last.Name, Application: last.Application, Generation: last.Generation,
+		From: last.To, To: lifecycle.Stopped.String(), Cause: lifecycle.CauseRecovery.String(), By: "peerd", Detail: "recovery",
+	}
+	if status == lifecycle.Stopped {
+		return nil, nil
+	}
+	if !status.Live() {
+		return []journal.Record{step}, nil
+	}
+	step.Pid = last.Pid
+	stopping := step
+	stopping.To, stopping.State = lifecycle.Stopping.String(), last.State
+	step.From, step.Exit = stopping.To, &journal.Exit{Code: -1, Reason: reason}
+	return []journal.Record{stopping, step}, nil
 }
 
 // killLeftover ends what an earlier peer left of one instance and returns what
@@ -151,12 +190,6 @@ func (p *Peer) killLeftover(id process.Identity) []process.Member {
 	ctx, cancel := context.WithTimeout(context.Background(), killPatience)
 	defer cancel()
 	return proc.Kill(ctx)
-}
-
-// lives reports whether a status is one of a living generation.
-func lives(status string) bool {
-	s, err := lifecycle.ParseStatus(status)
-	return err == nil && s.Live()
 }
 
 // degraded are the reasons why the peer does less than it should.

@@ -21,32 +21,15 @@ type output struct {
 	writers            []*logs.Writer
 	// first yields the first line of stdout, closed without one.
 	first chan string
-	taps  []io.Writer // see everything that is captured
 }
 
-// tap makes one writer of two streams: one piece at a time.
-type tap struct {
-	mu sync.Mutex // guards the following field
-	to io.Writer
-}
-
-// Write passes b on.
-func (t *tap) Write(b []byte) (int, error) {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.to.Write(b)
-}
-
-// openOutput prepares the capture in logDir; the FIFOs lie in dir. listener,
-// which may be nil, sees everything that is captured.
-func openOutput(logDir, dir string, spec *profiles.Spec, listener io.Writer) (*output, error) {
+// openOutput prepares the capture in logDir; the FIFOs lie in dir. listener
+// gives who sees what is captured of a stream, or nil.
+func openOutput(logDir, dir string, spec *profiles.Spec, listener func(logs.Stream) io.Writer) (*output, error) {
 	o := &output{stop: make(chan struct{}), first: make(chan string, 1)}
-	if listener != nil {
-		o.taps = []io.Writer{&tap{to: listener}}
-	}
 	opts := logs.Options{MaxSize: spec.Logs.MaxSize, MaxFiles: spec.Logs.MaxFiles, MaxLine: spec.Logs.MaxLine}
 	for _, s := range []logs.Stream{logs.Out, logs.Err} {
-		if err := o.open(s, logDir, dir, opts, spec.CCP); err != nil {
+		if err := o.open(s, logDir, dir, opts, spec.CCP, listener(s)); err != nil {
 			o.close()
 			return nil, err
 		}
@@ -56,7 +39,7 @@ func openOutput(logDir, dir string, spec *profiles.Spec, listener io.Writer) (*o
 
 // open starts the capture of one stream. With ccp, the first line of stdout is
 // the component's handshake and no output.
-func (o *output) open(s logs.Stream, logDir, dir string, opts logs.Options, ccp bool) error {
+func (o *output) open(s logs.Stream, logDir, dir string, opts logs.Options, ccp bool, listener io.Writer) error {
 	w, err := logs.OpenWriter(logDir, s, opts)
 	if err != nil {
 		return err
@@ -75,12 +58,16 @@ func (o *output) open(s logs.Stream, logDir, dir string, opts logs.Options, ccp 
 	if ccp && s == logs.Out {
 		first = o.offer
 	}
+	var taps []io.Writer
+	if listener != nil {
+		taps = append(taps, listener)
+	}
 	o.done.Go(func() {
 		defer fifo.Read.Close()
 		if first != nil {
 			defer close(o.first)
 		}
-		_ = logs.Capture(fifo.Read, w, o.stop, first, o.taps...)
+		_ = logs.Capture(fifo.Read, w, o.stop, first, taps...)
 	})
 	return nil
 }

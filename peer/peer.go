@@ -43,6 +43,7 @@ type Peer struct {
 	door      *process.Door
 	journal   *journal.Journal
 	sup       *supervisor.Supervisor
+	launcher  *launcher
 	levels    *levelStore
 	usage     usage
 	degraded  degraded
@@ -66,7 +67,7 @@ type Peer struct {
 func New(o Options) (*Peer, error) {
 	plan, err := profiles.Load(o.Profile, profiles.LoadOptions{UID: os.Geteuid()})
 	if err != nil {
-		return nil, err
+		return nil, control.Errorf(control.CodeInvalid, "%v", err)
 	}
 	set := plan.Peer
 	if err := os.MkdirAll(set.StateDir, 0o700); err != nil {
@@ -101,12 +102,13 @@ func New(o Options) (*Peer, error) {
 	if err := freshFolder(run); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot make the runtime folder: %w", err), p.close())
 	}
+	p.launcher = &launcher{
+		door: door, log: o.Logger.Named("component"), run: run, logs: p.logDir,
+		slots: make(chan struct{}, maxStarting()), levels: p.levels,
+	}
 	p.sup = supervisor.New(supervisor.Options{
-		Launcher: &launcher{
-			door: door, log: o.Logger.Named("component"), run: run, logs: p.logDir,
-			slots: make(chan struct{}, maxStarting()), levels: p.levels,
-		},
-		Record: p.record, Identify: p.identify, Forget: p.forget, Escalate: p.escalate,
+		Launcher: p.launcher,
+		Record:   p.record, Forget: p.forget, Escalate: p.escalate,
 		Changed: p.primaries.notify,
 	})
 	return p, nil
@@ -147,7 +149,11 @@ func (p *Peer) Run(ctx context.Context) error {
 	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
 	defer endWork()
 	var group errgroup.Group
-	group.Go(func() error { return ended(p.sup.Run(work)) })
+	group.Go(func() error {
+		err := ended(p.sup.Run(work))
+		p.launcher.work.Wait()
+		return err
+	})
 	group.Go(func() error {
 		p.usage.run(work, p.sup.Views, p.checkMemory)
 		return nil
@@ -198,7 +204,11 @@ func (p *Peer) begin(ctx context.Context) error {
 		return err
 	}
 	plan, _ := p.currentPlan()
-	if err := p.sup.Apply(ctx, plan, profiles.Diff(nil, plan), restore, "peerd"); err != nil {
+	changes := profiles.Diff(nil, plan)
+	if err := p.remember(restore, changes); err != nil {
+		return err
+	}
+	if err := p.sup.Apply(ctx, plan, changes, restore, "peerd"); err != nil {
 		return err
 	}
 	p.mu.Lock()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/logs"
 	"github.com/seed-04209a44/peerd/probe"
 	"github.com/seed-04209a44/peerd/supervisor"
 )
@@ -22,9 +23,9 @@ type readiness struct {
 	notify *probe.Notify
 	ready  chan struct{} // closed when the process said READY=1
 	once   sync.Once
-	pipe   *os.File // reading end of the readiness descriptor
-	child  *os.File // its writing end, until the process has it
-	line   *probe.LineMatcher
+	pipe   *os.File              // reading end of the readiness descriptor
+	child  *os.File              // its writing end, until the process has it
+	lines  [2]*probe.LineMatcher // one for each stream
 }
 
 // firstExtra is the number that the first extra descriptor has in a process.
@@ -46,8 +47,10 @@ func newReadiness(g *generation, dir string) (*readiness, error) {
 			return nil, fmt.Errorf("cannot make the readiness descriptor: %w", err)
 		}
 	case want.LogLine != "":
-		if r.line, err = probe.NewLineMatcher(want.LogLine); err != nil {
-			return nil, &permanentError{fmt.Errorf("ready.logLine: %w", err)}
+		for i := range r.lines {
+			if r.lines[i], err = probe.NewLineMatcher(want.LogLine); err != nil {
+				return nil, &permanentError{fmt.Errorf("ready.logLine: %w", err)}
+			}
 		}
 	}
 	return r, nil
@@ -72,12 +75,15 @@ func (r *readiness) files() []*os.File {
 	return files
 }
 
-// listener sees the captured output; nil when nobody looks at it.
-func (r *readiness) listener() io.Writer {
-	if r.line == nil {
+// listener sees what is captured of a stream; nil when nobody looks at it.
+func (r *readiness) listener(s logs.Stream) io.Writer {
+	switch {
+	case r.lines[0] == nil:
 		return nil
+	case s == logs.Out:
+		return r.lines[0]
 	}
-	return r.line
+	return r.lines[1]
 }
 
 // spawned lets go of what the process has now itself.
@@ -135,27 +141,34 @@ func (r *readiness) heard(m probe.Message, w *watchdog) {
 	}
 }
 
+// asks reports whether anything but time shows that the process is ready.
+func (r *readiness) asks() bool { return r.g.spec.Ready.StartSeconds == 0 }
+
 // wait returns nil once the process is ready.
 func (r *readiness) wait(ctx context.Context) error {
 	want := r.g.spec.Ready
 	if check, ok := probeOf(want.Check, r.g.spec.WorkingDirectory, r.g.environment()); ok {
 		return untilPasses(ctx, check)
 	}
-	var ready <-chan struct{}
+	if r.pipe != nil {
+		return probe.WaitNewline(ctx, r.pipe)
+	}
+	var said, out, err <-chan struct{}
+	var alive <-chan time.Time
 	switch {
 	case r.notify != nil:
-		ready = r.ready
-	case r.pipe != nil:
-		return probe.WaitNewline(ctx, r.pipe)
-	case r.line != nil:
-		ready = r.line.Matched()
-	}
-	var alive <-chan time.Time
-	if ready == nil {
+		said = r.ready
+	case r.lines[0] != nil:
+		out, err = r.lines[0].Matched(), r.lines[1].Matched()
+	default:
 		alive = time.After(want.StartSeconds)
 	}
 	select {
-	case <-ready:
+	case <-said:
+		return nil
+	case <-out:
+		return nil
+	case <-err:
 		return nil
 	case <-alive:
 		return nil

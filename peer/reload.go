@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
 	"slices"
@@ -11,6 +12,7 @@ import (
 
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/profiles"
+	"github.com/seed-04209a44/peerd/supervisor"
 )
 
 // reload loads the profile again and applies what changed; a profile that does
@@ -30,7 +32,7 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 		p.degraded.set("profile", err)
 	}
 	if err != nil {
-		return control.ReloadReply{}, control.Errorf(control.CodeInvalid, "%v", err)
+		return control.ReloadReply{}, invalid(err)
 	}
 	old, _ := p.currentPlan()
 	changes := profiles.Diff(old, next)
@@ -42,7 +44,11 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 	if dryRun {
 		return reply, nil
 	}
-	if err := p.sup.Apply(ctx, next, changes, nil, by); err != nil {
+	known := map[supervisor.Key]supervisor.Restored{}
+	if err := p.remember(known, changes); err != nil {
+		return reply, err
+	}
+	if err := p.sup.Apply(ctx, next, changes, known, by); err != nil {
 		return reply, err
 	}
 	next.Peer = old.Peer
@@ -53,6 +59,16 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 	p.mu.Unlock()
 	p.log.Info("profile applied", "changes", len(changes), "hash", next.Hash, "by", by)
 	return reply, nil
+}
+
+// invalid is the refusal of a profile, each fault in its details.
+func invalid(err error) error {
+	refusal := control.Errorf(control.CodeInvalid, "%v", err)
+	var faults profiles.Errors
+	if errors.As(err, &faults) {
+		refusal.Details = faults
+	}
+	return refusal
 }
 
 // restartOnly names what of the peer section changed: it holds from the next
@@ -122,18 +138,16 @@ func (p *Peer) reloadIfChanged(ctx context.Context) {
 	}
 }
 
-// follow watches the folders of all files of the plan, and of what symbolic
-// links among them point to.
+// follow watches the folders of all files of the plan, and of every symbolic
+// link on the way to them. The profile's own folder is among them also when it
+// is what the profile is.
 func (p *Peer) follow(w *fsnotify.Watcher) {
 	plan, _ := p.currentPlan()
 	want := []string{}
 	for _, file := range append([]string{p.opts.Profile}, plan.Files...) {
-		want = append(want, filepath.Dir(file))
+		want = append(want, foldersOf(file)...)
 		if info, err := os.Stat(file); err == nil && info.IsDir() {
-			want = append(want, file)
-		}
-		if real, err := filepath.EvalSymlinks(file); err == nil {
-			want = append(want, filepath.Dir(real))
+			want = append(want, foldersOf(filepath.Join(file, "any"))...)
 		}
 	}
 	have := w.WatchList()
@@ -150,4 +164,42 @@ func (p *Peer) follow(w *fsnotify.Watcher) {
 			_ = w.Remove(dir)
 		}
 	}
+}
+
+// maxLinks bounds the symbolic links on the way to a file, as the kernel does.
+const maxLinks = 40
+
+// foldersOf are the folders in which a change can change what file is: the one
+// it really lies in, and those of the symbolic links that lead there.
+func foldersOf(file string) (dirs []string) {
+	path, err := filepath.Abs(file)
+	if err != nil {
+		return nil
+	}
+	for range maxLinks {
+		link, target, rest := firstLink(path)
+		if link == "" {
+			break
+		}
+		dirs = append(dirs, filepath.Dir(link))
+		if !filepath.IsAbs(target) {
+			target = filepath.Join(filepath.Dir(link), target)
+		}
+		path = filepath.Join(target, rest)
+	}
+	return append(dirs, filepath.Dir(path))
+}
+
+// firstLink finds the first symbolic link in an absolute path: the link, what
+// it points to, and what of the path comes behind it.
+func firstLink(path string) (link, target, rest string) {
+	for at := 1; at <= len(path); at++ {
+		if at < len(path) && path[at] != filepath.Separator {
+			continue
+		}
+		if target, err := os.Readlink(path[:at]); err == nil {
+			return path[:at], target, path[at:]
+		}
+	}
+	return "", "", ""
 }

@@ -49,7 +49,7 @@ func (p *Peer) awaitScale(ctx context.Context, component string, before []*super
 		outcomes = append(outcomes, p.await(ctx, v, control.ActRequest{}, tell, action{
 			done:    "started",
 			already: func(v *supervisor.View) bool { return v.Machine.Status == lifecycle.Running },
-			judge:   func(_, v *supervisor.View) verdict { return judgeUp(v) },
+			judge:   judgeScaled,
 			within:  startTime,
 		}))
 	}
@@ -63,6 +63,15 @@ func (p *Peer) awaitScale(ctx context.Context, component string, before []*super
 		}
 	}
 	return outcomes
+}
+
+// judgeScaled waits for the start of a replica that has not begun yet; one that
+// was there already is judged as it is.
+func judgeScaled(before, v *supervisor.View) verdict {
+	if s := before.Machine.Status; s == lifecycle.Stopped || s == lifecycle.Waiting {
+		return judgeStart(before, v)
+	}
+	return judgeUp(v)
 }
 
 func (p *Peer) replicasOf(component string) []*supervisor.View {

@@ -34,6 +34,9 @@ func (g *generation) processSpec(ready *readiness, dir string) (process.Spec, er
 	s := g.spec
 	if s.CCP {
 		host := handshake.Host{Dir: dir}
+		if err := host.Check(); err != nil {
+			return process.Spec{}, err
+		}
 		env = append(env, host.Env()...)
 	} else {
 		secrets, err := readSecrets(s)

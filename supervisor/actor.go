@@ -195,7 +195,6 @@ func (a *actor) step(ctx context.Context, e lifecycle.Event, verdict chan<- erro
 	if verdict != nil {
 		verdict <- rejected
 	}
-	a.identify(e)
 	a.monitor(before)
 }
 

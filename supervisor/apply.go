@@ -116,6 +116,11 @@ func (s *Supervisor) noticed(k Key) {
 
 // intend spreads an operator's intent over the named instances.
 func (s *Supervisor) intend(msg intentMsg) {
+	if kind := msg.event.Kind; kind == lifecycle.EvStart || kind == lifecycle.EvRestart {
+		for _, k := range msg.keys {
+			s.forgive(k)
+		}
+	}
 	switch msg.event.Kind {
 	case lifecycle.EvStop, lifecycle.EvRestart:
 		for _, k := range msg.keys {

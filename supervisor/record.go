@@ -52,17 +52,6 @@ func (a *actor) save() {
 	}
 }
 
-// identify notes who lives once the process exists, so that a peer after a
-// crash finds it.
-func (a *actor) identify(e lifecycle.Event) {
-	if e.Kind != lifecycle.EvSpawned || e.Generation != a.machine.Generation || a.handle == nil {
-		return
-	}
-	if live := a.identity(); live != nil && a.sup.opts.Identify != nil {
-		a.sup.opts.Identify(a.key, a.machine.Generation, live)
-	}
-}
-
 // publish replaces the view and wakes whoever waits for a change.
 func (a *actor) publish() {
 	old := a.view.Load()

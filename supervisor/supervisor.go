@@ -25,8 +25,6 @@ type Options struct {
 	Launcher Launcher
 	// Record puts transitions on disk before it returns.
 	Record func([]Entry) error
-	// Identify notes the identity of a generation that now lives; nil: nobody cares.
-	Identify func(k Key, generation uint64, live []byte)
 	// Forget is told when an instance that left the plan is gone; may be nil.
 	Forget func(Key)
 	// Changed is told that some view is newer; it must not block; may be nil.

@@ -66,11 +66,7 @@ func invalidProfile(err error) error {
 	e := control.Errorf(control.CodeInvalid, "%v", err)
 	var faults profiles.Errors
 	if errors.As(err, &faults) {
-		lines := make([]string, len(faults))
-		for i, f := range faults {
-			lines[i] = f.Error()
-		}
-		e.Details = lines
+		e.Details = faults
 	}
 	return e
 }

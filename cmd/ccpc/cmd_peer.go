@@ -76,10 +76,16 @@ func (p *program) statusFacts(s control.PeerStatus) error {
 		health = p.out.paint("31", "degraded")
 	}
 	facts := [][]string{
-		{"Peer", s.Peer}, {"Health", health}, {"Version", s.Version}, {"Pid", strconv.Itoa(s.Pid)}, {"Keeper pid", strconv.Itoa(s.KeeperPid)},
-		{"Uptime", uptime(time.Duration(s.UptimeMs) * time.Millisecond)}, {"Profile", s.Profile},
+		{"Peer", s.Peer},
+		{"Health", health},
+		{"Version", s.Version},
+		{"Pid", strconv.Itoa(s.Pid)},
+		{"Keeper pid", strconv.Itoa(s.KeeperPid)},
+		{"Uptime", uptime(time.Duration(s.UptimeMs) * time.Millisecond)},
+		{"Profile", s.Profile},
 		{"Plan", fmt.Sprintf("%s applied at %s", s.Plan.Hash, s.Plan.AppliedAt.Format(time.RFC3339))},
-		{"Instances", countsText(s.Counts)}, {"Containment", dash(s.Containment)},
+		{"Instances", countsText(s.Counts)},
+		{"Containment", dash(s.Containment)},
 	}
 	for _, d := range s.Degraded {
 		facts = append(facts, []string{"Degraded", escape(d, false)})

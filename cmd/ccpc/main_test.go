@@ -16,7 +16,14 @@ import (
 	"github.com/seed-04209a44/peerd/exchange"
 )
 
+// quickExit keeps a ccpc with the race detector from waiting a second before it
+// ends.
+const quickExit = "atexit_sleep_ms=0"
+
 func TestMain(m *testing.M) {
+	if err := os.Setenv("GORACE", quickExit); err != nil {
+		panic(err)
+	}
 	testscript.Main(m, map[string]func(){"ccpc": main})
 }
 
@@ -35,6 +42,7 @@ func TestScripts(t *testing.T) {
 func startPeer(env *testscript.Env) error {
 	path, _, err := serve(env.Defer)
 	env.Setenv("PEERD_SOCKET", path)
+	env.Setenv("GORACE", quickExit)
 	return err
 }
 

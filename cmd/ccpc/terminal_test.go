@@ -49,7 +49,7 @@ func onTerminal(t *testing.T, keys string, env []string, args ...string) string 
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, "ccpc", args...)
-	cmd.Env = append(env, "PATH="+os.Getenv("PATH"))
+	cmd.Env = append(env, "PATH="+os.Getenv("PATH"), "GORACE="+quickExit)
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = user, user, user
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)

@@ -28,14 +28,10 @@ func run(args []string, stdout, stderr io.Writer) int {
 // exitCode gives an error the code that the documentation promises.
 func exitCode(err error) int {
 	var usage *usageError
-	var faults profiles.Errors
-	switch {
-	case errors.As(err, &usage):
+	if errors.As(err, &usage) {
 		return control.CodeUsage.ExitCode()
-	case errors.As(err, &faults):
-		return control.CodeInvalid.ExitCode()
 	}
-	return control.CodeFailed.ExitCode()
+	return control.AsError(err).Code.ExitCode()
 }
 
 // usageError is a wrong call.
@@ -81,7 +77,7 @@ func validateCommand(usage cli.OnUsageErrorFunc) *cli.Command {
 			}
 			plan, err := profiles.Load(c.Args().First(), profiles.LoadOptions{UID: os.Geteuid()})
 			if err != nil {
-				return err
+				return control.Errorf(control.CodeInvalid, "%v", err)
 			}
 			for _, w := range plan.Warnings {
 				fmt.Fprintln(c.App.ErrWriter, "warning:", w)

@@ -16,6 +16,8 @@
 //		…
 //	}})
 //
+// The http.Server it is mounted on needs a ReadHeaderTimeout, as any does.
+//
 // Two protocols are spoken: v1, and legacy for connectors that do not name one.
 // The frames are described in exchange/spec.md.
 //

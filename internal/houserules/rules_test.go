@@ -54,6 +54,11 @@ var confined = []struct {
 		"one room knows how durable things are stored, see docs/adr/0004",
 	},
 	{
+		"github.com/nats-io",
+		[]string{"exchange/cluster"},
+		"the engine sits behind one small interface, see docs/adr/0005",
+	},
+	{
 		"github.com/urfave/cli/v2",
 		[]string{"cmd/peerd", "cmd/ccpc", "cmd/internal", "samples"},
 		"a command line is the edge of the house",
