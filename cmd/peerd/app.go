@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/seed-04209a44/peerd/cmd/internal/cliargs"
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/internal/version"
 	"github.com/seed-04209a44/peerd/keeper"
@@ -17,7 +18,7 @@ import (
 // run is the whole program but for the exit.
 func run(args []string, stdout, stderr io.Writer) int {
 	app := newApp(stdout, stderr)
-	err := app.Run(args)
+	err := app.Run(cliargs.Arrange(app, args))
 	if err == nil {
 		return 0
 	}
@@ -39,7 +40,7 @@ type usageError struct{ error }
 
 func newApp(stdout, stderr io.Writer) *cli.App {
 	usage := func(_ *cli.Context, err error, _ bool) error { return &usageError{err} }
-	return &cli.App{
+	app := &cli.App{
 		Name:           "peerd",
 		Usage:          "launch and supervise the components of a profile",
 		Version:        version.String(),
@@ -56,6 +57,10 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 	}
+	for _, c := range app.Commands {
+		c.HideHelpCommand = true // PROFILE is no help topic
+	}
+	return app
 }
 
 // keeperCommand is what peerd starts for itself: see package keeper.
