@@ -25,6 +25,7 @@ func TestArrange(t *testing.T) {
 		"ccpc get -- -o json":                "ccpc get -- -o json",
 		"ccpc logs a --unknown b":            "ccpc logs --unknown -- a b",
 		"ccpc --help data":                   "ccpc data --help",
+		"ccpc get ticker --help":             "ccpc get --help",
 		"ccpc ps --timeout":                  "ccpc --timeout ps",
 		"ccpc --socket ps ps":                "ccpc --socket ps ps",
 		"ccpc -f logs ticker -n 5 --socket=": "ccpc --socket= logs -f -n 5 -- ticker",

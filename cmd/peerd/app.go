@@ -40,7 +40,7 @@ type usageError struct{ error }
 
 func newApp(stdout, stderr io.Writer) *cli.App {
 	usage := func(_ *cli.Context, err error, _ bool) error { return &usageError{err} }
-	app := &cli.App{
+	return &cli.App{
 		Name:           "peerd",
 		Usage:          "launch and supervise the components of a profile",
 		Version:        version.String(),
@@ -57,10 +57,6 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 			return cli.ShowAppHelp(c)
 		},
 	}
-	for _, c := range app.Commands {
-		c.HideHelpCommand = true // PROFILE is no help topic
-	}
-	return app
 }
 
 // keeperCommand is what peerd starts for itself: see package keeper.

@@ -53,6 +53,9 @@ func Arrange(app *cli.App, args []string) []string {
 			}
 		}
 	}
+	if slices.Contains(local, "--help") || slices.Contains(local, "-h") {
+		names = nil // the library would take them for topics
+	}
 	if len(names) > 0 {
 		names = append([]string{"--"}, names...)
 	}
