@@ -65,7 +65,7 @@ func (g *generation) hookPath(program string) (string, error) {
 func (g *generation) started() {
 	g.yieldSlot()
 	g.l.work.Go(func() {
-		if err := g.runHook(g.alive, "postStart", g.spec.Hooks.PostStart); err != nil {
+		if err := g.runHook(g.alive, "postStart", g.definition().Hooks.PostStart); err != nil {
 			g.log.Warn("the component runs on without its hook", "error", err)
 		}
 	})
@@ -74,13 +74,13 @@ func (g *generation) started() {
 // orderly does a step of an orderly stop once the preStop hook has run. The
 // stop's budget goes on meanwhile; force does not wait.
 func (g *generation) orderly(step func()) {
-	if len(g.spec.Hooks.PreStop) == 0 {
+	if len(g.definition().Hooks.PreStop) == 0 {
 		step()
 		return
 	}
 	g.l.work.Go(func() {
 		g.preStop.Do(func() {
-			if err := g.runHook(g.alive, "preStop", g.spec.Hooks.PreStop); err != nil {
+			if err := g.runHook(g.alive, "preStop", g.definition().Hooks.PreStop); err != nil {
 				g.log.Warn("stopping without the hook", "error", err)
 			}
 		})
@@ -90,9 +90,9 @@ func (g *generation) orderly(step func()) {
 
 // afterwards runs the postStop hook when the tree is gone.
 func (g *generation) afterwards() {
-	ctx, cancel := context.WithTimeout(g.ctx, g.spec.StopWait)
+	ctx, cancel := context.WithTimeout(g.ctx, g.definition().StopWait)
 	defer cancel()
-	if err := g.runHook(ctx, "postStop", g.spec.Hooks.PostStop); err != nil {
+	if err := g.runHook(ctx, "postStop", g.definition().Hooks.PostStop); err != nil {
 		g.log.Warn("stopped, but", "error", err)
 	}
 }

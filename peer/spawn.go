@@ -51,16 +51,18 @@ func (g *generation) processSpec(ready *readiness, dir string) (process.Spec, er
 	return process.Spec{
 		Path: s.Path, Args: append([]string{s.Path}, s.Args...), Env: env, Dir: s.WorkingDirectory,
 		Extra: ready.files(), Name: s.Address, User: s.User, Group: s.OSGroup,
-		Limits: process.Limits{
-			Memory: s.Resources.Memory, CPU: s.Resources.CPU, Pids: s.Resources.Pids,
-			NoFile: s.Resources.NoFile, Nice: s.Resources.Nice, OOMScoreAdj: s.Resources.OOMScoreAdj,
-		},
+		Limits: limitsOf(s),
 		Sandbox: process.Sandbox{
 			NoNewPrivileges: s.Sandbox.NoNewPrivileges, ReadOnly: s.Sandbox.ReadOnly,
 			ReadWrite: s.Sandbox.ReadWrite, Capabilities: s.Sandbox.Capabilities,
 		},
 		Checksum: s.Checksum,
 	}, nil
+}
+
+func limitsOf(s *profiles.Spec) process.Limits {
+	r := s.Resources
+	return process.Limits{Memory: r.Memory, CPU: r.CPU, Pids: r.Pids, NoFile: r.NoFile, Nice: r.Nice, OOMScoreAdj: r.OOMScoreAdj}
 }
 
 // descriptorGate is the first version gate: what the descriptor announces must
