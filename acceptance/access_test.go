@@ -128,7 +128,8 @@ components:
   plain: {command: [/bin/sleep, "600"], env: {OWN: mine}}
   ccp: {ccp: true, command: [/bin/sleep, "600"], env: {OWN: mine}}
 `)
-	allowed := []string{"PATH", "HOME", "LANG", "TZ", "TMPDIR", "OWN"}
+	// PEERD_INSTANCE marks a process where there is no cgroup to hold it.
+	allowed := []string{"PATH", "HOME", "LANG", "TZ", "TMPDIR", "OWN", "PEERD_INSTANCE"}
 	for _, name := range []string{"plain", "ccp"} {
 		pid := p.until(name, "has a pid", func(i instance) bool { return i.Pid != 0 }).Pid
 		var names []string

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/seed-04209a44/peerd/journal"
 	"github.com/seed-04209a44/peerd/lifecycle"
@@ -139,7 +140,11 @@ func (p *Peer) closeHistory(row journal.Instance) error {
 		if err := json.Unmarshal(row.Live, &id); err != nil {
 			return fmt.Errorf("cannot read who %s/%s was: %w", row.Application, row.Name, err)
 		}
-		if left := p.killLeftover(id); len(left) > 0 {
+		left, err := p.killLeftover(id)
+		if err != nil {
+			return fmt.Errorf("cannot look for what is left of %s/%s: %w", row.Application, row.Name, err)
+		}
+		if len(left) > 0 {
 			return fmt.Errorf("cannot start: of %s/%s is still there, and cannot be killed: %s", row.Application, row.Name, describeMembers(left))
 		}
 		reason = "ended by the next peer after the peer that launched it was gone"
@@ -180,17 +185,32 @@ func (p *Peer) toRest(last journal.Record, reason string) ([]journal.Record, err
 }
 
 // killLeftover ends what an earlier peer left of one instance and returns what
-// could not be ended.
-func (p *Peer) killLeftover(id process.Identity) []process.Member {
+// could not be ended. A zombie is none: its parent, who is somebody else now,
+// may take its time to wait for it.
+func (p *Peer) killLeftover(id process.Identity) ([]process.Member, error) {
 	proc, err := p.door.Adopt(id)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer proc.Release()
 	ctx, cancel := context.WithTimeout(context.Background(), killPatience)
 	defer cancel()
-	return proc.Kill(ctx)
+	look := time.NewTicker(leftoverInterval)
+	defer look.Stop()
+	for {
+		attempt, done := context.WithTimeout(ctx, leftoverInterval)
+		proc.Kill(attempt)
+		done()
+		left := proc.Members()
+		if len(left) == 0 || ctx.Err() != nil {
+			return left, nil
+		}
+		<-look.C
+	}
 }
+
+// leftoverInterval is the time between two looks at what is being killed.
+const leftoverInterval = 20 * time.Millisecond
 
 // degraded are the reasons why the peer does less than it should.
 type degraded struct {
@@ -221,6 +241,13 @@ func (d *degraded) list() []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// has reports whether a part is in trouble.
+func (d *degraded) has(part string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.reasons[part] != ""
 }
 
 // looksLikeHandshake reports whether a first line of stdout is for go-plugin

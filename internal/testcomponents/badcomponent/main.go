@@ -57,6 +57,8 @@ var modes = map[string]func(){
 	"no-execution":    noExecution,    // stays in COMPONENT_START
 	"ignores-stop":    ignoresStop,    // acknowledges INITIATE_SHUTDOWN and goes on, SIGTERM too
 	"completes":       completes,      // its work is done at once
+	"serves-late":     servesLate,     // no CCP: listens when the file `go` is there
+	"notifies-late":   notifiesLate,   // no CCP: says READY=1 when the file `go` is there
 	"asked":           askedFor,       // harmless: its stats count how often they were asked for
 	"env":             env,            // prints the names of its environment variables
 	"bare":            bare,           // no CCP at all: a bare gRPC stream that echoes, for benchmarks

@@ -1,0 +1,143 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/seed-04209a44/peerd/controller/election"
+	"github.com/seed-04209a44/peerd/exchange"
+	"github.com/seed-04209a44/peerd/exchange/cluster"
+)
+
+// electAgain is after how long a decision that the engine did not take is made
+// again.
+const electAgain = time.Second
+
+// elect looks at each target that has changed, until ctx ends.
+func (c *Controller) elect(ctx context.Context) error {
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-c.registry.wake:
+		}
+		for _, target := range c.registry.takeDirty() {
+			if err := c.settle(ctx, target); err != nil && ctx.Err() == nil {
+				c.event(Event{Kind: EngineTrouble, Target: target, Detail: err.Error()})
+				c.later(ctx, electAgain, func() { c.registry.again(target) })
+			}
+		}
+	}
+}
+
+// settle makes a target have the primary it should have, and tells this node's
+// channels of it.
+func (c *Controller) settle(ctx context.Context, target string) error {
+	v := c.registry.look(target)
+	switch d := election.Decide(v.election(), v.candidates, rand.IntN); d.Action {
+	case election.Elect:
+		if alive, err := c.alive(ctx, v.record); err != nil || alive {
+			return err
+		}
+		if err := c.appoint(ctx, target, d.Channel, v.record.revision); err != nil {
+			return err
+		}
+		v = c.registry.look(target)
+	case election.Vacate:
+		if alive, err := c.alive(ctx, v.record); err != nil || alive {
+			return err
+		}
+		switch err := c.store.vacate(ctx, target, v.record.revision); {
+		case errors.Is(err, cluster.ErrConflict): // somebody was faster: the watch will tell
+		case err != nil:
+			return err
+		default:
+			c.registry.dropPrimary(target, v.record.revision)
+			c.event(Event{Kind: PrimaryVacated, Target: target, Term: v.record.revision})
+		}
+	}
+	for _, l := range v.links {
+		c.tell(ctx, l, exchange.Primary{Primary: l.id == v.record.Channel, Term: v.record.revision})
+	}
+	return nil
+}
+
+// alive asks the engine whether a primary that is not in view is there all the
+// same: the view of another node's channels may lag behind the record.
+func (c *Controller) alive(ctx context.Context, p primary) (bool, error) {
+	if p.revision == 0 || p.Node == c.node {
+		return false, nil
+	}
+	return c.store.exists(ctx, p)
+}
+
+func (c *Controller) appoint(ctx context.Context, target, channel string, after uint64) error {
+	ch, _, found := c.registry.find(channel)
+	if !found {
+		return nil // it has gone meanwhile, which has marked the target
+	}
+	p := primary{Channel: ch.ID, Node: ch.Node}
+	revision, err := c.store.appoint(ctx, target, p, after)
+	switch {
+	case errors.Is(err, cluster.ErrConflict): // somebody was faster: the watch will tell
+		return nil
+	case err != nil:
+		return err
+	}
+	p.revision = revision
+	c.registry.setPrimary(target, p)
+	c.event(Event{Kind: PrimaryElected, Target: target, Channel: ch.ID, Term: revision})
+	return nil
+}
+
+// tell has a channel know whether it is primary. It does not wait; of several
+// things to tell one after the other only the last matters.
+func (c *Controller) tell(ctx context.Context, l *link, p exchange.Primary) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if p.Term == 0 || p.Term < l.wanted.Term {
+		return
+	}
+	l.wanted = p
+	if l.telling || l.ever && l.told == p {
+		return
+	}
+	l.telling = true
+	c.tellers.Go(func() {
+		for p, more := l.nextToTell(); more; p, more = l.nextToTell() {
+			c.tellOnce(ctx, l, p)
+		}
+	})
+}
+
+func (l *link) nextToTell() (exchange.Primary, bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ever && l.told == l.wanted || l.over.Load() {
+		l.telling = false
+		return exchange.Primary{}, false
+	}
+	l.told, l.ever = l.wanted, true
+	return l.told, true
+}
+
+// tellOnce sends PRIMARY. A channel that does not answer is hung: it is ended,
+// and another one elected.
+func (c *Controller) tellOnce(ctx context.Context, l *link, p exchange.Primary) {
+	timed, cancel := context.WithTimeout(ctx, c.o.HealthTimeout)
+	defer cancel()
+	reply, err := l.own(timed, exchange.TypePrimary, p)
+	if err == nil {
+		err = reply.Err()
+	}
+	if err == nil || ctx.Err() != nil || errors.Is(err, exchange.ErrClosed) {
+		return
+	}
+	c.event(Event{Kind: PrimaryRefused, Target: l.target, Channel: l.id, Term: p.Term, Detail: fmt.Sprintf("%v: %v", p.Primary, err)})
+	if errors.Is(err, exchange.ErrTimeout) {
+		c.end(l, true, 0)
+	}
+}

@@ -1,0 +1,177 @@
+package controller
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/seed-04209a44/peerd/exchange/cluster"
+)
+
+// store is what the controllers of a fleet share, in the terms of this package.
+type store struct {
+	nodes     cluster.Bucket // name → incarnation; leases
+	channels  cluster.Bucket // node/ID → Channel
+	primaries cluster.Bucket // target → primary; its revision is the term
+	batches   cluster.Bucket
+}
+
+func openStore(ctx context.Context, o Options) (store, error) {
+	var s store
+	for _, b := range []struct {
+		to   *cluster.Bucket
+		name string
+		o    cluster.BucketOptions
+	}{
+		{&s.nodes, "nodes", cluster.BucketOptions{TTL: o.Lease}},
+		{&s.channels, "channels", cluster.BucketOptions{}},
+		{&s.primaries, "primaries", cluster.BucketOptions{Durable: true}}, // terms must not begin anew
+		{&s.batches, "batches", cluster.BucketOptions{Durable: true}},
+	} {
+		var err error
+		if *b.to, err = o.Engine.Bucket(ctx, o.Identifier+"-"+b.name, b.o); err != nil {
+			return s, fmt.Errorf("cannot start controller %q: %w", o.Identifier, err)
+		}
+	}
+	return s, nil
+}
+
+func (s store) announce(ctx context.Context, ch Channel) error {
+	value, err := json.Marshal(ch)
+	if err == nil {
+		_, err = s.channels.Put(ctx, ch.Node+"/"+ch.ID, value, cluster.Any)
+	}
+	return err
+}
+
+func (s store) withdraw(ctx context.Context, ch Channel) error {
+	return s.channels.Delete(ctx, ch.Node+"/"+ch.ID, cluster.Any)
+}
+
+func (s store) appoint(ctx context.Context, target string, p primary, after uint64) (uint64, error) {
+	value, err := json.Marshal(p)
+	if err != nil {
+		return 0, err
+	}
+	return s.primaries.Put(ctx, target, value, after)
+}
+
+func (s store) vacate(ctx context.Context, target string, after uint64) error {
+	return s.primaries.Delete(ctx, target, after)
+}
+
+// exists tells whether a primary's channel and its node are there.
+func (s store) exists(ctx context.Context, p primary) (bool, error) {
+	for _, at := range []struct {
+		b   cluster.Bucket
+		key string
+	}{{s.nodes, p.Node}, {s.channels, p.Node + "/" + p.Channel}} {
+		switch _, err := at.b.Get(ctx, at.key); {
+		case errors.Is(err, cluster.ErrNotFound):
+			return false, nil
+		case err != nil:
+			return false, err
+		}
+	}
+	return true, nil
+}
+
+// live keeps this node's lease until ctx ends, and then gives it back. It fails
+// if the lease was lost.
+func (c *Controller) live(ctx context.Context) error {
+	me := []byte(uuid.NewString())
+	if _, err := c.store.nodes.Put(ctx, c.node, me, cluster.Any); err != nil {
+		return fmt.Errorf("cannot begin the lease of node %s: %w", c.node, err)
+	}
+	tick := time.NewTicker(c.o.Lease / 3)
+	defer tick.Stop()
+	renewed := time.Now()
+	for {
+		select {
+		case <-ctx.Done():
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.o.HealthTimeout)
+			defer cancel()
+			_ = c.store.nodes.Delete(last, c.node, cluster.Any) // else it expires
+			return nil
+		case <-tick.C:
+		}
+		timed, cancel := context.WithTimeout(ctx, c.o.Lease/3)
+		_, err := c.store.nodes.Put(timed, c.node, me, cluster.Any)
+		cancel()
+		switch {
+		case err == nil:
+			renewed = time.Now()
+		case time.Since(renewed) >= c.o.Lease && ctx.Err() == nil:
+			return fmt.Errorf("the lease of node %s was lost: %w", c.node, err)
+		}
+	}
+}
+
+// watchNodes follows which nodes there are; ready is called once.
+func (c *Controller) watchNodes(ctx context.Context, ready func()) error {
+	return c.store.nodes.Watch(ctx, "", func(e cluster.Entry) {
+		switch {
+		case e.Ready:
+			ready()
+		case e.Key == c.node:
+		case !e.Deleted:
+			c.registry.node(e.Key, true)
+		default:
+			gone := c.registry.node(e.Key, false)
+			c.event(Event{Kind: NodeGone, Detail: e.Key})
+			c.sweep(ctx, gone)
+		}
+	})
+}
+
+// sweep takes out what a node left behind.
+func (c *Controller) sweep(ctx context.Context, gone []Channel) {
+	for _, ch := range gone {
+		if err := c.store.withdraw(ctx, ch); err != nil && ctx.Err() == nil {
+			c.event(Event{Kind: EngineTrouble, Channel: ch.ID, Detail: err.Error()})
+		}
+	}
+}
+
+// watchChannels follows the channels of the other nodes. What an earlier run of
+// this node left behind is taken out.
+func (c *Controller) watchChannels(ctx context.Context, ready func()) error {
+	begun := false
+	return c.store.channels.Watch(ctx, "", func(e cluster.Entry) {
+		node, id, _ := strings.Cut(e.Key, "/")
+		var ch Channel
+		switch {
+		case e.Ready:
+			begun = true
+			ready()
+		case node == c.node && !begun && !e.Deleted:
+			c.sweep(ctx, []Channel{{ID: id, Node: node}})
+		case node == c.node:
+		case e.Deleted:
+			c.registry.delete(id)
+		case json.Unmarshal(e.Value, &ch) == nil:
+			c.registry.put(ch, nil)
+		}
+	})
+}
+
+// watchPrimaries follows who is primary of which target.
+func (c *Controller) watchPrimaries(ctx context.Context, ready func()) error {
+	return c.store.primaries.Watch(ctx, "", func(e cluster.Entry) {
+		var p primary
+		switch {
+		case e.Ready:
+			ready()
+		case e.Deleted:
+			c.registry.dropPrimary(e.Key, e.Revision)
+		case json.Unmarshal(e.Value, &p) == nil:
+			p.revision = e.Revision
+			c.registry.setPrimary(e.Key, p)
+		}
+	})
+}
