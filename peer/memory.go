@@ -243,6 +243,13 @@ func (d *degraded) list() []string {
 	return out
 }
 
+// has reports whether a part is in trouble.
+func (d *degraded) has(part string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.reasons[part] != ""
+}
+
 // looksLikeHandshake reports whether a first line of stdout is for go-plugin
 // and not for the log.
 func looksLikeHandshake(line string) bool { return strings.Count(line, "|") >= 4 }

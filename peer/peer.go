@@ -49,6 +49,8 @@ type Peer struct {
 	degraded  degraded
 	wishes    wishes
 	primaries primaries
+	standing  standing
+	fleet     fleet
 	logDir    string
 	hasten    chan struct{} // closed when a stop of the peer shall not be patient
 	failed    chan error    // a group's escalation
@@ -109,8 +111,12 @@ func New(o Options) (*Peer, error) {
 	p.sup = supervisor.New(supervisor.Options{
 		Launcher: p.launcher,
 		Record:   p.record, Forget: p.forget, Escalate: p.escalate,
-		Changed: p.primaries.notify,
+		Changed: p.primaries.notify, Permit: p.standing.permit,
 	})
+	p.standing = standing{journal: j, lease: primaryLease, changed: p.sup.Reconsider}
+	if m := membershipOf(plan); m != nil {
+		p.standing.join(m.target) // before anything starts
+	}
 	return p, nil
 }
 
@@ -167,7 +173,7 @@ func (p *Peer) Run(ctx context.Context) error {
 		endWork()
 		return errors.Join(err, group.Wait())
 	}
-	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect} {
+	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect, p.belong} {
 		group.Go(func() error {
 			run(work)
 			return nil

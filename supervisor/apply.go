@@ -170,7 +170,7 @@ func (s *Supervisor) evaluate() {
 	for _, a := range *s.actors.Load() {
 		v := a.view.Load()
 		s.setGate(a, v)
-		if lost := s.lostDependency(v); lost != "" {
+		if lost := s.lost(v); lost != "" {
 			s.yield(a, v, lost, "")
 		}
 	}
@@ -198,7 +198,7 @@ func (s *Supervisor) sendStarts() {
 
 // setGate tells an actor when what it would have to wait for has changed.
 func (s *Supervisor) setGate(a *actor, v *View) {
-	gate := s.gate(v)
+	gate := s.gateOf(v)
 	if gate == s.gates[a.key] {
 		return
 	}

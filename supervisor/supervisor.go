@@ -27,6 +27,9 @@ type Options struct {
 	Record func([]Entry) error
 	// Forget is told when an instance that left the plan is gone; may be nil.
 	Forget func(Key)
+	// Permit says whether an instance may run, beyond what its dependencies say.
+	// It must not block; call Reconsider when its answers change. nil lets all run.
+	Permit func(*profiles.Spec) Permit
 	// Changed is told that some view is newer; it must not block; may be nil.
 	Changed func()
 	// Escalate is told that a group with onFailure stopPeer has failed; may be nil.
