@@ -103,8 +103,20 @@ func (g *generation) live() {
 	var starting sync.WaitGroup
 	starting.Go(func() { ready.listen(begin) })
 	starting.Go(func() { g.begin(begin, ready, dir) })
-	g.end(proc, func() { stop(); starting.Wait() })
+	g.end(proc, func() {
+		defer stop()
+		if !g.spec.CCP {
+			stop()
+		}
+		hurry := time.AfterFunc(lastWords, stop)
+		defer hurry.Stop()
+		starting.Wait()
+	})
 }
+
+// lastWords is how long the first line of a component that has ended is waited
+// for: it may say why.
+const lastWords = 250 * time.Millisecond
 
 // fail reports that nothing was spawned.
 func (g *generation) fail(err error) {
