@@ -113,7 +113,7 @@ func New(o Options) (*Peer, error) {
 		Record:   p.record, Forget: p.forget, Escalate: p.escalate,
 		Changed: p.primaries.notify, Permit: p.standing.permit,
 	})
-	p.standing = standing{journal: j, lease: primaryLease, changed: p.sup.Reconsider}
+	p.standing = standing{memory: j, lease: primaryLease, changed: p.sup.Reconsider}
 	if m := membershipOf(plan); m != nil {
 		p.standing.join(m.target) // before anything starts
 	}
