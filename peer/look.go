@@ -175,7 +175,7 @@ func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, er
 		UptimeMs: time.Since(p.startedAt).Milliseconds(), Profile: p.opts.Profile,
 		Plan:     control.PlanStatus{Hash: plan.Hash, AppliedAt: applied},
 		Degraded: p.troubles(), Counts: map[string]int{}, Warnings: plan.Warnings,
-		Containment: p.door.Containment(), Connector: p.linkStatus(),
+		Containment: p.door.Containment(), Connector: p.linkStatus(), Controller: p.controllerStatus(),
 	}
 	for _, v := range p.sup.Views() {
 		st.Counts[v.Machine.Status.String()]++

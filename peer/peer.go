@@ -51,6 +51,7 @@ type Peer struct {
 	primaries primaries
 	standing  standing
 	fleet     fleet
+	host      host
 	logDir    string
 	hasten    chan struct{} // closed when a stop of the peer shall not be patient
 	failed    chan error    // a group's escalation
@@ -113,7 +114,7 @@ func New(o Options) (*Peer, error) {
 		Record:   p.record, Forget: p.forget, Escalate: p.escalate,
 		Changed: p.primaries.notify, Permit: p.standing.permit,
 	})
-	p.standing = standing{journal: j, lease: primaryLease, changed: p.sup.Reconsider}
+	p.standing = standing{memory: j, lease: primaryLease, changed: p.sup.Reconsider}
 	if m := membershipOf(plan); m != nil {
 		p.standing.join(m.target) // before anything starts
 	}
@@ -173,7 +174,7 @@ func (p *Peer) Run(ctx context.Context) error {
 		endWork()
 		return errors.Join(err, group.Wait())
 	}
-	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect, p.belong} {
+	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect, p.belong, p.hostController} {
 		group.Go(func() error {
 			run(work)
 			return nil
