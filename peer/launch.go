@@ -68,11 +68,12 @@ type generation struct {
 	proc      *process.Process
 	output    *output
 	link      *link
-	complaint string // of the component, its last
-	says      string // by sd_notify, of itself
-	reloading bool   // it said so, and not yet that it is ready again
-	unwanted  error  // why it must not be spawned any more
-	slot      bool   // a place among the starting ones is held
+	complaint string    // of the component, its last
+	says      string    // by sd_notify, of itself
+	reloading bool      // it said so, and not yet that it is ready again
+	stopBegan time.Time // when its stop began; zero before
+	unwanted  error     // why it must not be spawned any more
+	slot      bool      // a place among the starting ones is held
 }
 
 // currentLink is the channel to the component, nil before it is open.
@@ -136,16 +137,25 @@ func (g *generation) fail(err error) {
 // giveTo makes a user the owner of a folder.
 func giveTo(dir, name string) error {
 	u, err := user.Lookup(name)
+	if _, isNumber := strconv.Atoi(name); err != nil && isNumber == nil {
+		u, err = user.LookupId(name)
+	}
 	if err != nil {
-		if u, err = user.LookupId(name); err != nil {
-			return err
-		}
+		return err
 	}
 	uid, err := strconv.Atoi(u.Uid)
 	if err != nil {
 		return err
 	}
 	return os.Chown(dir, uid, -1)
+}
+
+// handOver makes the private folder the component's user's.
+func (g *generation) handOver(dir string) error {
+	if err := giveTo(dir, g.spec.User); err != nil {
+		return err
+	}
+	return letThrough(filepath.Dir(g.l.run))
 }
 
 // letThrough lets other users pass through a folder, not look into it: a
@@ -177,7 +187,7 @@ func (g *generation) prepare() (string, error) {
 		return "", fmt.Errorf("cannot make the private folder: %w", err)
 	}
 	if u := g.spec.User; u != "" {
-		if err := errors.Join(letThrough(filepath.Dir(g.l.run)), giveTo(dir, u)); err != nil {
+		if err := g.handOver(dir); err != nil {
 			_ = os.RemoveAll(dir)
 			return "", fmt.Errorf("cannot give the private folder to user %q: %w", u, err)
 		}
@@ -302,6 +312,7 @@ func (g *generation) tidy(dir string) {
 
 // Signal implements supervisor.Handle. Before the spawn it calls it off.
 func (g *generation) Signal(sig syscall.Signal) {
+	g.stopping()
 	if proc := g.process(true); proc != nil {
 		g.orderly(func() {
 			if err := proc.Signal(sig); err != nil {
@@ -316,6 +327,7 @@ const killPatience = 5 * time.Second
 
 // Kill implements supervisor.Handle.
 func (g *generation) Kill() {
+	g.stopping()
 	proc := g.process(true)
 	g.dead()
 	if proc == nil {

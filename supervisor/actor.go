@@ -13,13 +13,14 @@ import (
 )
 
 // actor owns one instance: its machine, its timers, its handle. Only its own
-// goroutine touches the fields below mail.
+// goroutine touches the fields below told.
 type actor struct {
 	key  Key
 	sup  *Supervisor
 	mail *mailbox[message]
 	view atomic.Pointer[View]
 	done chan struct{}
+	told uint64 // serial of the last event sent to it; the supervisor's
 
 	spec    *profiles.Spec
 	next    *profiles.Spec // takes over with the next launch: the running generation stops by its own rules
@@ -131,13 +132,13 @@ func (a *actor) respec(ctx context.Context, msg respecMsg) {
 	}
 	if a.handle == nil {
 		a.spec, a.next = msg.spec, nil
-		if a.machine.Desired == lifecycle.Up && msg.spec.Enabled && msg.spec.Schedule == "" {
+		if a.machine.Desired == lifecycle.Up && startsItself(msg.spec) {
 			a.step(ctx, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by}, nil)
 		}
 		return
 	}
 	kind := lifecycle.EvRestart
-	if !msg.spec.Enabled {
+	if !msg.spec.Enabled || msg.spec.LaunchMode == "none" {
 		kind = lifecycle.EvStop
 	}
 	a.step(ctx, lifecycle.Event{Kind: kind, Cause: lifecycle.CauseReload, By: msg.by, Detail: "definition changed"}, nil)
