@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/seed-04209a44/peerd/process"
+	"github.com/seed-04209a44/peerd/supervisor"
 )
 
 // runHook runs one of the profile's hooks to its end, as the component's user,
@@ -28,7 +29,7 @@ func (g *generation) runHook(ctx context.Context, name string, argv []string) er
 	proc, err := g.l.door.Start(process.Spec{
 		Path: path, Args: argv, Env: g.environment(), Dir: g.spec.WorkingDirectory,
 		Stdout: g.output.childOut, Stderr: g.output.childErr,
-		Name: g.spec.Address + "." + strings.ToLower(name), User: g.spec.User, Group: g.spec.OSGroup,
+		Name: g.l.treeName(supervisor.KeyOf(g.spec)) + "." + strings.ToLower(name), User: g.spec.User, Group: g.spec.OSGroup,
 	})
 	if err != nil {
 		return fmt.Errorf("%s hook: %w", name, err)

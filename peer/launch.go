@@ -30,6 +30,7 @@ type launcher struct {
 	logs   string        // folder of captured output
 	slots  chan struct{} // starts at one time
 	levels *levelStore
+	tag    string         // tells this peer apart from the others on the host
 	work   sync.WaitGroup // everything that any generation has under way
 }
 

@@ -2,6 +2,8 @@ package peer
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -108,7 +110,7 @@ func New(o Options) (*Peer, error) {
 	}
 	p.launcher = &launcher{
 		door: door, log: o.Logger.Named("component"), run: run, logs: p.logDir,
-		slots: make(chan struct{}, maxStarting()), levels: p.levels,
+		slots: make(chan struct{}, maxStarting()), levels: p.levels, tag: tagOf(set.StateDir),
 	}
 	p.sup = supervisor.New(supervisor.Options{
 		Launcher: p.launcher,
@@ -120,6 +122,12 @@ func New(o Options) (*Peer, error) {
 		p.standing.join(m.target) // before anything starts
 	}
 	return p, nil
+}
+
+// tagOf makes a short word of the state folder, which belongs to one peer.
+func tagOf(stateDir string) string {
+	sum := sha256.Sum256([]byte(stateDir))
+	return hex.EncodeToString(sum[:4])
 }
 
 // maxStarting bounds the starts at one time: they are bound by the processors.
