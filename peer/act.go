@@ -136,6 +136,9 @@ func (p *Peer) await(ctx context.Context, before *supervisor.View, r control.Act
 	if a.already(before) {
 		return outcome(before, "already", "")
 	}
+	if why := p.standing.permit(before.Spec).Wait; why != "" && a.desired == "up" {
+		return outcome(before, "accepted", why) // its start is not this peer's to wait for
+	}
 	limit := a.within(before)
 	if r.TimeoutMs > 0 {
 		limit = time.Duration(r.TimeoutMs) * time.Millisecond

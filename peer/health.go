@@ -92,14 +92,11 @@ func (g *generation) outgrown(used, limit int64) {
 	})
 }
 
-// Update implements supervisor.Updater: log levels go to the component, health
-// checks start over by the new rules.
+// Update implements supervisor.Updater: limits go to the cgroup, log levels to
+// the component.
 func (g *generation) Update(spec *profiles.Spec) {
-	if spec.Health == nil {
-		g.StopHealth()
-	} else {
-		g.StartHealth(spec)
-	}
+	g.latest.Store(spec)
+	g.l.work.Go(g.relimit)
 	l := g.currentLink()
 	if l == nil || len(spec.Loggers) == 0 {
 		return
@@ -109,4 +106,25 @@ func (g *generation) Update(spec *profiles.Spec) {
 			g.log.Warn("cannot change the log levels", "error", err)
 		}
 	})
+}
+
+// relimit enforces the limits of the latest definition.
+func (g *generation) relimit() {
+	g.relimiting.Lock()
+	defer g.relimiting.Unlock()
+	proc := g.process(false)
+	if proc == nil {
+		return
+	}
+	if err := g.l.door.SetLimits(proc, limitsOf(g.definition())); err != nil {
+		g.log.Error("the limits in force are not those of the profile; a restart enforces them", "error", err)
+	}
+}
+
+// definition is the generation's spec with what has changed live since.
+func (g *generation) definition() *profiles.Spec {
+	if s := g.latest.Load(); s != nil {
+		return s
+	}
+	return g.spec
 }

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,6 +30,7 @@ type launcher struct {
 	logs   string        // folder of captured output
 	slots  chan struct{} // starts at one time
 	levels *levelStore
+	tag    string         // tells this peer apart from the others on the host
 	work   sync.WaitGroup // everything that any generation has under way
 }
 
@@ -60,11 +62,16 @@ type generation struct {
 	health  monitor
 	preStop sync.Once
 
+	latest     atomic.Pointer[profiles.Spec] // of live changes; nil: none yet
+	relimiting sync.Mutex                    // one change of the limits at a time, the latest last
+
 	mu        sync.Mutex // guards all following fields
 	proc      *process.Process
 	output    *output
 	link      *link
 	complaint string    // of the component, its last
+	says      string    // by sd_notify, of itself
+	reloading bool      // it said so, and not yet that it is ready again
 	stopBegan time.Time // when its stop began; zero before
 	unwanted  error     // why it must not be spawned any more
 	slot      bool      // a place among the starting ones is held

@@ -135,11 +135,11 @@ func (p *Peer) closeHistory(row journal.Instance) error {
 		return fmt.Errorf("cannot read the history of %s/%s: %w", row.Application, row.Name, err)
 	}
 	reason := "it ended while no peer was watching"
-	if row.Live != nil {
-		var id process.Identity
-		if err := json.Unmarshal(row.Live, &id); err != nil {
-			return fmt.Errorf("cannot read who %s/%s was: %w", row.Application, row.Name, err)
-		}
+	leftovers, err := p.leftovers(row, recs)
+	if err != nil {
+		return err
+	}
+	for _, id := range leftovers {
 		left, err := p.killLeftover(id)
 		if err != nil {
 			return fmt.Errorf("cannot look for what is left of %s/%s: %w", row.Application, row.Name, err)
@@ -158,6 +158,23 @@ func (p *Peer) closeHistory(row journal.Instance) error {
 	}
 	_, err = p.journal.Append(steps, journal.Instance{Application: row.Application, Name: row.Name, Generation: row.Generation, Desired: row.Desired})
 	return err
+}
+
+// leftovers identifies what may still live of an instance: the process that the
+// journal names and, when the peer died in the midst of a start and could not
+// write it down, whatever bears the name of the instance's tree.
+func (p *Peer) leftovers(row journal.Instance, recs []journal.Record) ([]process.Identity, error) {
+	if row.Live != nil {
+		var id process.Identity
+		if err := json.Unmarshal(row.Live, &id); err != nil {
+			return nil, fmt.Errorf("cannot read who %s/%s was: %w", row.Application, row.Name, err)
+		}
+		return []process.Identity{id}, nil
+	}
+	if len(recs) == 0 {
+		return nil, nil
+	}
+	return p.door.Find(p.launcher.treeName(supervisor.Key{Application: row.Application, Name: row.Name}))
 }
 
 // toRest are the steps of the machine from an instance's last record to

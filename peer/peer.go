@@ -2,6 +2,8 @@ package peer
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -51,6 +53,7 @@ type Peer struct {
 	primaries primaries
 	standing  standing
 	fleet     fleet
+	host      host
 	logDir    string
 	claim     *os.File      // of the runtime folder
 	hasten    chan struct{} // closed when a stop of the peer shall not be patient
@@ -107,18 +110,24 @@ func New(o Options) (*Peer, error) {
 	}
 	p.launcher = &launcher{
 		door: door, log: o.Logger.Named("component"), run: run, logs: p.logDir,
-		slots: make(chan struct{}, maxStarting()), levels: p.levels,
+		slots: make(chan struct{}, maxStarting()), levels: p.levels, tag: tagOf(set.StateDir),
 	}
 	p.sup = supervisor.New(supervisor.Options{
 		Launcher: p.launcher,
 		Record:   p.record, Forget: p.forget, Escalate: p.escalate,
 		Changed: p.primaries.notify, Permit: p.standing.permit,
 	})
-	p.standing = standing{journal: j, lease: primaryLease, changed: p.sup.Reconsider}
+	p.standing = standing{memory: j, lease: primaryLease, changed: p.sup.Reconsider}
 	if m := membershipOf(plan); m != nil {
 		p.standing.join(m.target) // before anything starts
 	}
 	return p, nil
+}
+
+// tagOf makes a short word of the state folder, which belongs to one peer.
+func tagOf(stateDir string) string {
+	sum := sha256.Sum256([]byte(stateDir))
+	return hex.EncodeToString(sum[:4])
 }
 
 // maxStarting bounds the starts at one time: they are bound by the processors.
@@ -175,7 +184,7 @@ func (p *Peer) Run(ctx context.Context) error {
 		endWork()
 		return errors.Join(err, group.Wait())
 	}
-	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect, p.belong} {
+	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect, p.belong, p.hostController} {
 		group.Go(func() error {
 			run(work)
 			return nil

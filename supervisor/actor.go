@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -120,14 +121,15 @@ func (a *actor) judge(ctx context.Context, msg healthMsg) {
 // respec changes the definition: live where that is enough, else with the next
 // generation. What runs is always stopped by the rules it was started under.
 func (a *actor) respec(ctx context.Context, msg respecMsg) {
-	if msg.live {
-		a.spec = msg.spec
-		if u, ok := a.handle.(Updater); ok {
-			u.Update(msg.spec)
-		}
+	if msg.live && a.next == nil {
+		a.update(msg.spec)
 		return
 	}
+	restarts := a.next != nil && msg.live // it is under way with what is replaced here
 	a.next = msg.spec
+	if restarts {
+		return
+	}
 	if a.handle == nil {
 		a.spec, a.next = msg.spec, nil
 		if a.machine.Desired == lifecycle.Up && startsItself(msg.spec) {
@@ -140,6 +142,25 @@ func (a *actor) respec(ctx context.Context, msg respecMsg) {
 		kind = lifecycle.EvStop
 	}
 	a.step(ctx, lifecycle.Event{Kind: kind, Cause: lifecycle.CauseReload, By: msg.by, Detail: "definition changed"}, nil)
+}
+
+// update takes over a definition that differs only in what can change live.
+func (a *actor) update(spec *profiles.Spec) {
+	old := a.spec
+	a.spec = spec
+	if u, ok := a.handle.(Updater); ok {
+		u.Update(spec)
+	}
+	mon, ok := a.handle.(Monitor)
+	if !ok || a.machine.Status != lifecycle.Running || reflect.DeepEqual(old.Health, spec.Health) {
+		return
+	}
+	a.health, a.detail = HealthUnknown, ""
+	if spec.Health == nil {
+		mon.StopHealth()
+		return
+	}
+	mon.StartHealth(spec)
 }
 
 // step feeds one event to the machine and carries out what follows.

@@ -143,6 +143,8 @@ func arguments(ctx context.Context, app *cli.App, l words) []string {
 	switch {
 	case c == nil:
 		return nil
+	case l.verb == "import" && len(l.names) == 0:
+		return importKinds()
 	case l.verb == "data" && len(l.names) == 1:
 		return dataKinds
 	case l.verb == "set-loglevel" && len(l.names) > 0:

@@ -1,0 +1,4 @@
+package controller
+
+// ManagementOptions of a Controller.
+type ManagementOptions struct{ Disabled bool }
