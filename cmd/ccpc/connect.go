@@ -9,12 +9,8 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/seed-04209a44/peerd/api"
 	"github.com/seed-04209a44/peerd/control"
 )
-
-// client is the client of the peer that the flags name.
-func client(c *cli.Context) *api.Client { return api.NewClient(socket(c.String("socket"))) }
 
 // socket is the given socket or the default one of a profile.
 func socket(given string) string {
@@ -44,7 +40,10 @@ func call(c *cli.Context, typ string, req, resp any) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Context, timeout)
 	defer cancel()
-	cl := client(c)
+	cl, err := connect(ctx, c)
+	if err != nil {
+		return err
+	}
 	defer cl.Close()
 	return cl.Call(ctx, typ, req, resp)
 }
