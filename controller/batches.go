@@ -48,11 +48,12 @@ func (o BatchOptions) withDefaults() BatchOptions {
 
 // Errors of batches that a caller may want to tell apart.
 var (
-	ErrBatchesOff  = errors.New("batches are turned off")
-	ErrBatchExists = errors.New("a batch with this id exists")
-	ErrNoBatch     = errors.New("no such batch")
-	ErrBatchState  = errors.New("the batch is in a state that does not allow this")
-	ErrBatchesFull = errors.New("too many batches in the store")
+	ErrBatchesOff   = errors.New("batches are turned off")
+	ErrBatchInvalid = errors.New("the batch is not valid")
+	ErrBatchExists  = errors.New("a batch with this id exists")
+	ErrNoBatch      = errors.New("no such batch")
+	ErrBatchState   = errors.New("the batch is in a state that does not allow this")
+	ErrBatchesFull  = errors.New("too many batches in the store")
 )
 
 // BatchStatus is where a batch stands.
@@ -160,8 +161,11 @@ func (b *Batches) Execute(ctx context.Context, batch Batch) (Batch, error) {
 		d.Commands = append(d.Commands, c.Command)
 	}
 	value, err := json.Marshal(d)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrBatchInvalid, err)
+	}
 	if err == nil && len(value) > cluster.MaxValue {
-		err = fmt.Errorf("%d bytes, at most %d", len(value), cluster.MaxValue)
+		err = fmt.Errorf("%w: %d bytes, at most %d", ErrBatchInvalid, len(value), cluster.MaxValue)
 	}
 	var revision uint64
 	if err == nil {
@@ -185,9 +189,9 @@ func (b *Batches) fill(batch *Batch) error {
 	case !b.c.isOpen():
 		return ErrNotRunning
 	case batch.Target == "":
-		return errors.New("it has no target")
+		return fmt.Errorf("%w: it has no target", ErrBatchInvalid)
 	case len(batch.Commands) == 0:
-		return errors.New("it has no commands")
+		return fmt.Errorf("%w: it has no commands", ErrBatchInvalid)
 	case b.view.count() >= b.o.Max:
 		return fmt.Errorf("%w: %d, at most %d", ErrBatchesFull, b.view.count(), b.o.Max)
 	}
@@ -205,13 +209,13 @@ func (b *Batches) fill(batch *Batch) error {
 	for i := range batch.Commands {
 		cmd := &batch.Commands[i].Command
 		if cmd.Type == "" {
-			return fmt.Errorf("command %d has no type", i)
+			return fmt.Errorf("%w: command %d has no type", ErrBatchInvalid, i)
 		}
 		if cmd.ID == "" {
 			cmd.ID = exchange.NewID()
 		}
 		if seen[cmd.ID] {
-			return fmt.Errorf("command %d has the id of an earlier one: %q", i, cmd.ID)
+			return fmt.Errorf("%w: command %d has the id of an earlier one: %q", ErrBatchInvalid, i, cmd.ID)
 		}
 		seen[cmd.ID] = true
 	}

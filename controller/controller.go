@@ -107,6 +107,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	err = g.Wait()
 	c.tellers.Wait()
 	c.timers.Wait()
+	c.hub.end()
 	return err
 }
 

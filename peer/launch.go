@@ -41,7 +41,7 @@ func (l *launcher) Launch(ctx context.Context, spec *profiles.Spec, gen uint64, 
 	g := &generation{
 		l: l, spec: spec, number: gen, sink: sink,
 		log: l.log.With("component", spec.Name, "application", spec.Application.GUID, "generation", gen),
-		ctx: ctx, cancel: cancel, alive: alive, dead: dead,
+		ctx: ctx, cancel: cancel, alive: alive, dead: dead, background: make(chan struct{}),
 	}
 	g.l.work.Go(g.live)
 	return g
@@ -61,6 +61,9 @@ type generation struct {
 	dead    context.CancelFunc
 	health  monitor
 	preStop sync.Once
+
+	isReady    atomic.Bool   // a plain process passed its readiness
+	background chan struct{} // closed when a program that forks has done so
 
 	latest     atomic.Pointer[profiles.Spec] // of live changes; nil: none yet
 	relimiting sync.Mutex                    // one change of the limits at a time, the latest last
@@ -260,6 +263,10 @@ func (g *generation) beforeStart() error {
 // what still tries to bring the component up.
 func (g *generation) end(proc *process.Process, stopStart func()) {
 	defer proc.Release()
+	if heir := g.heir(proc); heir != nil {
+		g.end(heir, stopStart)
+		return
+	}
 	letGo := false
 	select {
 	case <-proc.Exited():
