@@ -28,8 +28,8 @@ type misbehaviour struct {
 var misbehaviours = []misbehaviour{
 	{mode: "rubbish", reason: `first output line is no handshake: got "Welcome to \x1b[31mrubbish`, signal: "SIGKILL"},
 	{mode: "silent", reason: "no handshake line within 2.7s", signal: "SIGKILL"},
-	{mode: "long-line", reason: "handshake", signal: "SIGKILL"},
-	{mode: "no-newline", reason: "handshake", signal: "SIGKILL"},
+	{mode: "long-line", reason: `first output line is no handshake: got "xxx`, signal: "SIGKILL"},
+	{mode: "no-newline", reason: `first output line is no handshake: got "xxx`, signal: "SIGKILL"},
 	{mode: "early-exit", reason: "exit code 3", code: 3},
 	{mode: "transport", reason: "transport version 1, the component transport version 99", signal: "SIGKILL"},
 	{mode: "tcp", reason: `offers a "tcp" address: only "unix"`, signal: "SIGKILL"},

@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -28,8 +29,10 @@ const patience = 60 * time.Second
 type peerd struct {
 	t       *testing.T
 	dir     string
-	profile string   // the file it runs
-	env     []string // of peerd and ccpc
+	profile string               // the file it runs
+	env     []string             // of peerd and ccpc
+	wrap    []string             // what peerd is run through: a command that ends in exec "$@"
+	attr    *syscall.SysProcAttr // of the peerd process; nil: a process group of its own
 	cmd     *exec.Cmd
 	ended   *syscall.WaitStatus // of the process, once it was waited for
 	after   time.Duration       // between SIGTERM and its end, at most
@@ -107,9 +110,13 @@ func (p *peerd) run() {
 		p.t.Fatal(err)
 	}
 	defer log.Close()
-	p.cmd = exec.Command(program("peerd"), "run", p.profile)
+	argv := append(slices.Clone(p.wrap), program("peerd"), "run", p.profile)
+	p.cmd = exec.Command(argv[0], argv[1:]...)
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = p.env, log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if p.attr != nil {
+		p.cmd.SysProcAttr = p.attr
+	}
 	p.ended = nil
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
@@ -254,7 +261,13 @@ func (p *peerd) refused(code int, words string, args ...string) result {
 // waitFor waits until cond holds.
 func (p *peerd) waitFor(what string, cond func() bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); time.Sleep(20 * time.Millisecond) {
+	p.waitWithin(patience, what, cond)
+}
+
+// waitWithin is waitFor for what must not take as long as anything may.
+func (p *peerd) waitWithin(limit time.Duration, what string, cond func() bool) {
+	p.t.Helper()
+	for deadline := time.Now().Add(limit); !cond(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("waited in vain: %s", what)
 		}

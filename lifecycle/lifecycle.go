@@ -81,6 +81,7 @@ const (
 	EvGateClosed                  // Detail says what it would have to wait for
 	EvDependency                  // a hard dependency died: stop, then wait at the gate
 	EvUnhealthy                   // health says restart; Detail why
+	EvGiveUp                      // what it belongs to has failed, Detail why: down by the ladder, rests in Failed
 
 	EvSpawned     // Pid lives
 	EvSpawnFailed // nothing was spawned; Detail why; Permanent: do not retry

@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -29,6 +30,7 @@ type launcher struct {
 	logs   string        // folder of captured output
 	slots  chan struct{} // starts at one time
 	levels *levelStore
+	tag    string         // tells this peer apart from the others on the host
 	work   sync.WaitGroup // everything that any generation has under way
 }
 
@@ -60,13 +62,19 @@ type generation struct {
 	health  monitor
 	preStop sync.Once
 
+	latest     atomic.Pointer[profiles.Spec] // of live changes; nil: none yet
+	relimiting sync.Mutex                    // one change of the limits at a time, the latest last
+
 	mu        sync.Mutex // guards all following fields
 	proc      *process.Process
 	output    *output
 	link      *link
-	complaint string // of the component, its last
-	unwanted  error  // why it must not be spawned any more
-	slot      bool   // a place among the starting ones is held
+	complaint string    // of the component, its last
+	says      string    // by sd_notify, of itself
+	reloading bool      // it said so, and not yet that it is ready again
+	stopBegan time.Time // when its stop began; zero before
+	unwanted  error     // why it must not be spawned any more
+	slot      bool      // a place among the starting ones is held
 }
 
 // currentLink is the channel to the component, nil before it is open.
@@ -103,8 +111,20 @@ func (g *generation) live() {
 	var starting sync.WaitGroup
 	starting.Go(func() { ready.listen(begin) })
 	starting.Go(func() { g.begin(begin, ready, dir) })
-	g.end(proc, func() { stop(); starting.Wait() })
+	g.end(proc, func() {
+		defer stop()
+		if !g.spec.CCP {
+			stop()
+		}
+		hurry := time.AfterFunc(lastWords, stop)
+		defer hurry.Stop()
+		starting.Wait()
+	})
 }
+
+// lastWords is how long the first line of a component that has ended is waited
+// for: it may say why.
+const lastWords = 250 * time.Millisecond
 
 // fail reports that nothing was spawned.
 func (g *generation) fail(err error) {
@@ -118,16 +138,25 @@ func (g *generation) fail(err error) {
 // giveTo makes a user the owner of a folder.
 func giveTo(dir, name string) error {
 	u, err := user.Lookup(name)
+	if _, isNumber := strconv.Atoi(name); err != nil && isNumber == nil {
+		u, err = user.LookupId(name)
+	}
 	if err != nil {
-		if u, err = user.LookupId(name); err != nil {
-			return err
-		}
+		return err
 	}
 	uid, err := strconv.Atoi(u.Uid)
 	if err != nil {
 		return err
 	}
 	return os.Chown(dir, uid, -1)
+}
+
+// handOver makes the private folder the component's user's.
+func (g *generation) handOver(dir string) error {
+	if err := giveTo(dir, g.spec.User); err != nil {
+		return err
+	}
+	return letThrough(filepath.Dir(g.l.run))
 }
 
 // letThrough lets other users pass through a folder, not look into it: a
@@ -159,7 +188,7 @@ func (g *generation) prepare() (string, error) {
 		return "", fmt.Errorf("cannot make the private folder: %w", err)
 	}
 	if u := g.spec.User; u != "" {
-		if err := errors.Join(letThrough(filepath.Dir(g.l.run)), giveTo(dir, u)); err != nil {
+		if err := g.handOver(dir); err != nil {
 			_ = os.RemoveAll(dir)
 			return "", fmt.Errorf("cannot give the private folder to user %q: %w", u, err)
 		}
@@ -284,6 +313,7 @@ func (g *generation) tidy(dir string) {
 
 // Signal implements supervisor.Handle. Before the spawn it calls it off.
 func (g *generation) Signal(sig syscall.Signal) {
+	g.stopping()
 	if proc := g.process(true); proc != nil {
 		g.orderly(func() {
 			if err := proc.Signal(sig); err != nil {
@@ -298,6 +328,7 @@ const killPatience = 5 * time.Second
 
 // Kill implements supervisor.Handle.
 func (g *generation) Kill() {
+	g.stopping()
 	proc := g.process(true)
 	g.dead()
 	if proc == nil {

@@ -41,6 +41,9 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 	if v.Fault != nil {
 		r.Reason = "the journal refuses: " + v.Fault.Error()
 	}
+	if g := generationOf(v); g != nil && r.Reason == "" {
+		r.Reason = g.word()
+	}
 	r.Primary = p.primaries.isPrimary(v)
 	if !v.AtRest() {
 		r.StartedAt = timeOrNil(m.StartedAt)

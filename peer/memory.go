@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/seed-04209a44/peerd/journal"
 	"github.com/seed-04209a44/peerd/lifecycle"
@@ -134,12 +135,16 @@ func (p *Peer) closeHistory(row journal.Instance) error {
 		return fmt.Errorf("cannot read the history of %s/%s: %w", row.Application, row.Name, err)
 	}
 	reason := "it ended while no peer was watching"
-	if row.Live != nil {
-		var id process.Identity
-		if err := json.Unmarshal(row.Live, &id); err != nil {
-			return fmt.Errorf("cannot read who %s/%s was: %w", row.Application, row.Name, err)
+	leftovers, err := p.leftovers(row, recs)
+	if err != nil {
+		return err
+	}
+	for _, id := range leftovers {
+		left, err := p.killLeftover(id)
+		if err != nil {
+			return fmt.Errorf("cannot look for what is left of %s/%s: %w", row.Application, row.Name, err)
 		}
-		if left := p.killLeftover(id); len(left) > 0 {
+		if len(left) > 0 {
 			return fmt.Errorf("cannot start: of %s/%s is still there, and cannot be killed: %s", row.Application, row.Name, describeMembers(left))
 		}
 		reason = "ended by the next peer after the peer that launched it was gone"
@@ -153,6 +158,23 @@ func (p *Peer) closeHistory(row journal.Instance) error {
 	}
 	_, err = p.journal.Append(steps, journal.Instance{Application: row.Application, Name: row.Name, Generation: row.Generation, Desired: row.Desired})
 	return err
+}
+
+// leftovers identifies what may still live of an instance: the process that the
+// journal names and, when the peer died in the midst of a start and could not
+// write it down, whatever bears the name of the instance's tree.
+func (p *Peer) leftovers(row journal.Instance, recs []journal.Record) ([]process.Identity, error) {
+	if row.Live != nil {
+		var id process.Identity
+		if err := json.Unmarshal(row.Live, &id); err != nil {
+			return nil, fmt.Errorf("cannot read who %s/%s was: %w", row.Application, row.Name, err)
+		}
+		return []process.Identity{id}, nil
+	}
+	if len(recs) == 0 {
+		return nil, nil
+	}
+	return p.door.Find(p.launcher.treeName(supervisor.Key{Application: row.Application, Name: row.Name}))
 }
 
 // toRest are the steps of the machine from an instance's last record to
@@ -180,17 +202,32 @@ func (p *Peer) toRest(last journal.Record, reason string) ([]journal.Record, err
 }
 
 // killLeftover ends what an earlier peer left of one instance and returns what
-// could not be ended.
-func (p *Peer) killLeftover(id process.Identity) []process.Member {
+// could not be ended. A zombie is none: its parent, who is somebody else now,
+// may take its time to wait for it.
+func (p *Peer) killLeftover(id process.Identity) ([]process.Member, error) {
 	proc, err := p.door.Adopt(id)
 	if err != nil {
-		return nil
+		return nil, err
 	}
 	defer proc.Release()
 	ctx, cancel := context.WithTimeout(context.Background(), killPatience)
 	defer cancel()
-	return proc.Kill(ctx)
+	look := time.NewTicker(leftoverInterval)
+	defer look.Stop()
+	for {
+		attempt, done := context.WithTimeout(ctx, leftoverInterval)
+		proc.Kill(attempt)
+		done()
+		left := proc.Members()
+		if len(left) == 0 || ctx.Err() != nil {
+			return left, nil
+		}
+		<-look.C
+	}
 }
+
+// leftoverInterval is the time between two looks at what is being killed.
+const leftoverInterval = 20 * time.Millisecond
 
 // degraded are the reasons why the peer does less than it should.
 type degraded struct {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -12,13 +13,14 @@ import (
 )
 
 // actor owns one instance: its machine, its timers, its handle. Only its own
-// goroutine touches the fields below mail.
+// goroutine touches the fields below told.
 type actor struct {
 	key  Key
 	sup  *Supervisor
 	mail *mailbox[message]
 	view atomic.Pointer[View]
 	done chan struct{}
+	told uint64 // serial of the last event sent to it; the supervisor's
 
 	spec    *profiles.Spec
 	next    *profiles.Spec // takes over with the next launch: the running generation stops by its own rules
@@ -41,41 +43,6 @@ type timer struct {
 	serial uint64
 	t      *time.Timer
 }
-
-// message is what an actor's mailbox holds.
-type message interface{ message() }
-
-type (
-	eventMsg struct {
-		lifecycle.Event
-		verdict chan<- error // of a report; nil otherwise
-		serial  uint64       // of an event from the owner of the plan; 0 otherwise
-	}
-	timerMsg struct {
-		timer      lifecycle.Timer
-		serial     uint64
-		generation uint64
-	}
-	healthMsg struct {
-		generation uint64
-		health     Health
-		detail     string
-	}
-	respecMsg struct {
-		spec *profiles.Spec
-		live bool // only what can change without a restart differs
-		by   string
-	}
-	retireMsg struct{}
-	saveMsg   struct{}
-)
-
-func (eventMsg) message()  {}
-func (timerMsg) message()  {}
-func (healthMsg) message() {}
-func (respecMsg) message() {}
-func (retireMsg) message() {}
-func (saveMsg) message()   {}
 
 func newActor(sup *Supervisor, spec *profiles.Spec, m lifecycle.Machine) *actor {
 	a := &actor{
@@ -154,26 +121,46 @@ func (a *actor) judge(ctx context.Context, msg healthMsg) {
 // respec changes the definition: live where that is enough, else with the next
 // generation. What runs is always stopped by the rules it was started under.
 func (a *actor) respec(ctx context.Context, msg respecMsg) {
-	if msg.live {
-		a.spec = msg.spec
-		if u, ok := a.handle.(Updater); ok {
-			u.Update(msg.spec)
-		}
+	if msg.live && a.next == nil {
+		a.update(msg.spec)
 		return
 	}
+	restarts := a.next != nil && msg.live // it is under way with what is replaced here
 	a.next = msg.spec
+	if restarts {
+		return
+	}
 	if a.handle == nil {
 		a.spec, a.next = msg.spec, nil
-		if a.machine.Desired == lifecycle.Up && msg.spec.Enabled && msg.spec.Schedule == "" {
+		if a.machine.Desired == lifecycle.Up && startsItself(msg.spec) {
 			a.step(ctx, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by}, nil)
 		}
 		return
 	}
 	kind := lifecycle.EvRestart
-	if !msg.spec.Enabled {
+	if !msg.spec.Enabled || msg.spec.LaunchMode == "none" {
 		kind = lifecycle.EvStop
 	}
 	a.step(ctx, lifecycle.Event{Kind: kind, Cause: lifecycle.CauseReload, By: msg.by, Detail: "definition changed"}, nil)
+}
+
+// update takes over a definition that differs only in what can change live.
+func (a *actor) update(spec *profiles.Spec) {
+	old := a.spec
+	a.spec = spec
+	if u, ok := a.handle.(Updater); ok {
+		u.Update(spec)
+	}
+	mon, ok := a.handle.(Monitor)
+	if !ok || a.machine.Status != lifecycle.Running || reflect.DeepEqual(old.Health, spec.Health) {
+		return
+	}
+	a.health, a.detail = HealthUnknown, ""
+	if spec.Health == nil {
+		mon.StopHealth()
+		return
+	}
+	mon.StartHealth(spec)
 }
 
 // step feeds one event to the machine and carries out what follows.
@@ -316,32 +303,3 @@ func policyOf(s *profiles.Spec) lifecycle.Policy {
 
 // launchCapFactor bounds how far progress reports extend launchTimeout.
 const launchCapFactor = 10
-
-// sink is the Sink of one generation.
-type sink struct {
-	a          *actor
-	generation uint64
-}
-
-func (s sink) Emit(e lifecycle.Event) {
-	e.Generation = s.generation
-	s.a.mail.put(eventMsg{Event: e})
-}
-
-func (s sink) Report(ctx context.Context, e lifecycle.Event) error {
-	e.Generation = s.generation
-	verdict := make(chan error, 1)
-	if !s.a.mail.put(eventMsg{Event: e, verdict: verdict}) {
-		return ErrStopped
-	}
-	select {
-	case err := <-verdict:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (s sink) Health(h Health, detail string) {
-	s.a.mail.put(healthMsg{generation: s.generation, health: h, detail: detail})
-}

@@ -26,8 +26,9 @@ type need struct {
 }
 
 type follower struct {
-	key  Key
-	soft bool
+	key       Key
+	condition string
+	soft      bool
 }
 
 // link rebuilds the graph from the specs.
@@ -49,7 +50,7 @@ func (s *Supervisor) link() {
 			}
 			for _, target := range byComponent[on] {
 				s.nodes[k].needs = append(s.nodes[k].needs, need{target, d.Condition, d.Soft})
-				s.nodes[target].after = append(s.nodes[target].after, follower{k, d.Soft})
+				s.nodes[target].after = append(s.nodes[target].after, follower{k, d.Condition, d.Soft})
 			}
 		}
 	}
@@ -65,7 +66,7 @@ func (s *Supervisor) followers(k Key) []follower {
 	out := n.after
 	if g := s.groupOf(k); g != nil {
 		for _, m := range g.later(k) {
-			out = append(slices.Clip(out), follower{m, true})
+			out = append(slices.Clip(out), follower{key: m, soft: true})
 		}
 	}
 	return out
@@ -82,12 +83,31 @@ func (s *Supervisor) gate(v *View) string {
 			return why
 		}
 	}
+	if why := s.leftBehind(v); why != "" {
+		return why
+	}
 	if g := s.groupOf(v.Key); g != nil {
-		if why := s.groupGate(g, v.Key); why != "" {
+		if why := s.groupGate(g, v); why != "" {
 			return why
 		}
 	}
 	return s.launchGate(v.Key)
+}
+
+// leftBehind names a dependent that lives: should v end, the dependent goes
+// down before v comes up again. The gate is closed while v still lives, so that
+// no backoff is too short for it.
+func (s *Supervisor) leftBehind(v *View) string {
+	for _, f := range s.nodes[v.Key].after {
+		a := s.actor(f.key)
+		if a == nil || f.soft || f.condition == "completed" {
+			continue
+		}
+		if d := a.view.Load(); !d.AtRest() && !stuck(d) {
+			return fmt.Sprintf("%s depends on it and is still %s", f.key.Name, d.Machine.Status)
+		}
+	}
+	return ""
 }
 
 // unmet says why a need does not hold; with starting, a soft one counts only

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/internal/version"
+	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/profiles"
 )
 
@@ -47,13 +48,21 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		ErrWriter:      stderr,
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usage,
-		Commands:       []*cli.Command{runCommand(usage), validateCommand(usage), schemaCommand(), versionCommand()},
+		Commands:       []*cli.Command{runCommand(usage), validateCommand(usage), schemaCommand(), versionCommand(), keeperCommand()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return &usageError{fmt.Errorf("no command %q; see peerd --help", c.Args().First())}
 			}
 			return cli.ShowAppHelp(c)
 		},
+	}
+}
+
+// keeperCommand is what peerd starts for itself: see package keeper.
+func keeperCommand() *cli.Command {
+	return &cli.Command{
+		Name: "keeper", Hidden: true, Usage: "hold the components of a peer; started by peerd itself",
+		Action: func(*cli.Context) error { return keeper.Main() },
 	}
 }
 
