@@ -1,14 +1,24 @@
 package peer_test
 
 import (
+	"fmt"
+	"os"
 	"testing"
 
 	"go.uber.org/goleak"
 
+	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/process"
 )
 
 func TestMain(m *testing.M) {
 	process.Shim()
+	if len(os.Args) == 2 && os.Args[1] == "keeper" {
+		if err := keeper.Main(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
 	goleak.VerifyTestMain(m)
 }

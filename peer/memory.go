@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 
 	"github.com/seed-04209a44/peerd/journal"
@@ -222,7 +221,3 @@ func (d *degraded) list() []string {
 	slices.Sort(out)
 	return out
 }
-
-// looksLikeHandshake reports whether a first line of stdout is for go-plugin
-// and not for the log.
-func looksLikeHandshake(line string) bool { return strings.Count(line, "|") >= 4 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/journal"
+	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/profiles"
@@ -29,6 +31,9 @@ type Options struct {
 	Logger  hclog.Logger
 	// LevelFromProfile sets the logger's level to the profile's peer.logLevel.
 	LevelFromProfile bool
+	// Keeper is the command line that starts a keeper: what calls keeper.Main.
+	// Empty: components are spawned by the peer itself and do not outlive it.
+	Keeper []string
 	// Ready is called once, when the first plan is applied and the API listens;
 	// may be nil.
 	Ready func()
@@ -41,6 +46,8 @@ type Peer struct {
 	log       hclog.Logger
 	startedAt time.Time
 	door      *process.Door
+	host      host
+	keeper    *keeper.Client // nil where the peer spawns directly
 	journal   *journal.Journal
 	sup       *supervisor.Supervisor
 	launcher  *launcher
@@ -99,11 +106,14 @@ func New(o Options) (*Peer, error) {
 		primaries: primaries{wake: make(chan struct{}, 1), held: map[string]office{}},
 	}
 	run := filepath.Join(set.RuntimeDir, "i")
-	if err := freshFolder(run); err != nil {
+	if err := makeFolder(run); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot make the runtime folder: %w", err), p.close())
 	}
+	if err := p.openHost(context.Background(), o.Keeper, set.RuntimeDir); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
 	p.launcher = &launcher{
-		door: door, log: o.Logger.Named("component"), run: run, logs: p.logDir,
+		door: door, host: p.host, log: o.Logger.Named("component"), run: run, logs: p.logDir, mark: markOf(set.StateDir),
 		slots: make(chan struct{}, maxStarting()), levels: p.levels,
 	}
 	p.sup = supervisor.New(supervisor.Options{
@@ -117,20 +127,24 @@ func New(o Options) (*Peer, error) {
 // maxStarting bounds the starts at one time: they are bound by the processors.
 func maxStarting() int { return max(8, 4*runtime.NumCPU()) }
 
-// freshFolder makes an empty folder for the private folders of generations, in
-// a runtime folder that only the peer's user may enter.
-func freshFolder(dir string) error {
-	if err := os.RemoveAll(dir); err != nil {
-		return err
-	}
+// makeFolder makes the folder for the private folders of generations, in a
+// runtime folder that only the peer's user may enter.
+func makeFolder(dir string) error {
 	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
 		return err
 	}
-	return os.Mkdir(dir, 0o711)
+	if err := os.Mkdir(dir, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
+		return err
+	}
+	return nil
 }
 
 func (p *Peer) close() error {
-	return errors.Join(p.door.Close(), p.journal.Close())
+	var err error
+	if p.host != nil {
+		err = p.host.Close()
+	}
+	return errors.Join(err, p.door.Close(), p.journal.Close())
 }
 
 // Run applies the plan, serves the API, and keeps the components as wanted

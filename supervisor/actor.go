@@ -32,6 +32,8 @@ type actor struct {
 	exitAt  time.Time // of machine.LastExit
 	fault   error
 	unsaved []Entry
+	// settling are told once nothing is unsaved.
+	settling []Settler
 	// retrying: a saveMsg is on its way.
 	retrying bool
 	retired  bool
@@ -214,6 +216,9 @@ func (a *actor) endGeneration() {
 	if a.handle != nil {
 		a.release()
 		a.handle.Release()
+		if s, ok := a.handle.(Settler); ok {
+			a.settling = append(a.settling, s)
+		}
 		a.handle = nil
 	}
 	if a.next != nil {

@@ -68,3 +68,7 @@ type Updater interface{ Update(spec *profiles.Spec) }
 // Identifier is the optional power of a Handle to name its process durably;
 // valid from EvSpawned on.
 type Identifier interface{ Identity() []byte }
+
+// Settler is the optional power of a Handle to be told that the end of its
+// generation is on disk: nobody needs to remember it for the supervisor.
+type Settler interface{ Settled() }
