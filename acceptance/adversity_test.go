@@ -55,10 +55,27 @@ func TestWrongNames(t *testing.T) {
 	p.running("ticker", "plain")
 	before := p.pids()
 	for _, args := range [][]string{
-		{"get", "ghost"}, {"ps", "ghost"}, {"stop", "ghost"}, {"stop", "ticker", "ghost"}, {"start", "tick"}, {"kill", "ticker#2"},
-		{"restart", "TICKER"}, {"history", "ghost"}, {"logs", "ghost"}, {"data", "ghost", "memory"}, {"send", "ghost", "GREET"},
-		{"stop", "other/ticker"}, {"stop", "--app", "other"}, {"stop", "--group", "ghosts"}, {"scale", "ghost", "2"},
-		{"stop", "ticker*"}, {"stop", ""}, {"get", "größe"}, {"get", "../../etc/passwd"}, {"get", "tick\x1b[31mer"}, {"get", strings.Repeat("x", 5000)},
+		{"get", "ghost"},
+		{"ps", "ghost"},
+		{"stop", "ghost"},
+		{"stop", "ticker", "ghost"},
+		{"start", "tick"},
+		{"kill", "ticker#2"},
+		{"restart", "TICKER"},
+		{"history", "ghost"},
+		{"logs", "ghost"},
+		{"data", "ghost", "memory"},
+		{"send", "ghost", "GREET"},
+		{"stop", "other/ticker"},
+		{"stop", "--app", "other"},
+		{"stop", "--group", "ghosts"},
+		{"scale", "ghost", "2"},
+		{"stop", "ticker*"},
+		{"stop", ""},
+		{"get", "größe"},
+		{"get", "../../etc/passwd"},
+		{"get", "tick\x1b[31mer"},
+		{"get", strings.Repeat("x", 5000)},
 	} {
 		r := p.ccpc(args...)
 		if r.code != 3 || strings.Contains(r.stderr, "\x1b") || r.stderr == "" {

@@ -3,11 +3,13 @@
 package acceptance_test
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"os"
 	"slices"
 	"strings"
 	"syscall"
+	"testing"
 	"time"
 
 	"github.com/seed-04209a44/peerd/lifecycle"
@@ -142,4 +144,14 @@ func (p *peerd) log() string {
 		p.t.Fatal(err)
 	}
 	return string(b)
+}
+
+// checksum is a file's SHA-256 in hexadecimal.
+func checksum(t *testing.T, file string) string {
+	t.Helper()
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf("%x", sha256.Sum256(b))
 }

@@ -58,6 +58,9 @@ func (c *Client) Attach(ctx context.Context, key string, o Output, id process.Id
 	return cp, p, nil
 }
 
+// Forget lets the keeper forget what no Capture stands for.
+func (c *Client) Forget(ctx context.Context, key string) error { return remote{c}.forget(ctx, key) }
+
 // adopt follows a process of the keeper's from here.
 func (c *Client) adopt(w *word, id process.Identity) (*Process, error) {
 	proc, err := c.s.Door.Adopt(id)
@@ -132,7 +135,7 @@ func (r remote) leftover(ctx context.Context, order spawnOrder) (Entry, error) {
 	if _, err := r.c.session(ctx); err != nil {
 		return Entry{}, err
 	}
-	found, err := find(r.c.s.Door, order.Spec.Name)
+	found, err := Leftovers(r.c.s.Door, order.Spec.Name)
 	if err != nil || len(found) == 0 {
 		return Entry{}, err
 	}

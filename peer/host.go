@@ -68,6 +68,9 @@ func cutLast(s string) (before, after string) {
 	return s[:max(i, 0)], s[i+1:]
 }
 
+// processName is what the processes of an instance are found by.
+func (l *launcher) processName(spec *profiles.Spec) string { return spec.Address + l.mark }
+
 // folder is the private folder of a generation. Its name is short, as sockets
 // lie in it, and follows from the key, so that it is found again.
 func (l *launcher) folder(spec *profiles.Spec, generation uint64) string {

@@ -172,8 +172,8 @@ func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, er
 		Peer: plan.Peer.Name, Version: p.opts.Version, Pid: os.Getpid(),
 		UptimeMs: time.Since(p.startedAt).Milliseconds(), Profile: p.opts.Profile,
 		Plan:     control.PlanStatus{Hash: plan.Hash, AppliedAt: applied},
-		Degraded: p.degraded.list(), Counts: map[string]int{}, Warnings: plan.Warnings,
-		Containment: p.door.Containment(),
+		Degraded: p.troubles(), Counts: map[string]int{}, Warnings: plan.Warnings,
+		Containment: p.door.Containment(), Connector: p.linkStatus(),
 	}
 	if p.keeper == nil {
 		st.Warnings = append(slices.Clone(st.Warnings), "no keeper on this platform: components end with this peer, and what they write and how they end is lost while it is away")
@@ -182,11 +182,19 @@ func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, er
 	}
 	for _, v := range p.sup.Views() {
 		st.Counts[v.Machine.Status.String()]++
-		if v.Fault != nil {
-			st.Degraded = append(st.Degraded, fmt.Sprintf("%s: the journal refuses: %v", v.Key, v.Fault))
-		}
 	}
 	return st, nil
+}
+
+// troubles are the reasons why the peer does less than it should.
+func (p *Peer) troubles() []string {
+	list := p.degraded.list()
+	for _, v := range p.sup.Views() {
+		if v.Fault != nil {
+			list = append(list, fmt.Sprintf("%s: the journal refuses: %v", v.Key, v.Fault))
+		}
+	}
+	return list
 }
 
 func (p *Peer) planOf(context.Context, unused, progress) (map[string]any, error) {

@@ -2,10 +2,10 @@ package peer
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/seed-04209a44/peerd/journal"
 	"github.com/seed-04209a44/peerd/lifecycle"
@@ -83,25 +83,6 @@ func (p *Peer) wish(views []*supervisor.View, desired string) error {
 	return nil
 }
 
-// recover reads what an earlier peer left. Processes it left behind are ended
-// before anything starts, so that no instance ever lives twice.
-func (p *Peer) recover() (map[supervisor.Key]supervisor.Restored, error) {
-	rows, err := p.journal.Instances()
-	if err != nil {
-		return nil, fmt.Errorf("cannot read what was running: %w", err)
-	}
-	restored := make(map[supervisor.Key]supervisor.Restored, len(rows))
-	for _, row := range rows {
-		k := supervisor.Key{Application: row.Application, Name: row.Name}
-		restored[k] = supervisor.Restored{Generation: row.Generation, Down: row.Desired == "down"}
-		p.wishes.want[k] = row.Desired
-		if err := p.closeHistory(row); err != nil {
-			return nil, err
-		}
-	}
-	return restored, nil
-}
-
 // remember adds to known what history tells of instances that join the plan
 // again: their generations go on where they ended.
 func (p *Peer) remember(known map[supervisor.Key]supervisor.Restored, changes []profiles.Change) error {
@@ -124,39 +105,9 @@ func (p *Peer) remember(known map[supervisor.Key]supervisor.Restored, changes []
 	return nil
 }
 
-// closeHistory ends the story of a generation that an earlier peer could not:
-// what still lives of it is killed, and the record says that its exit is
-// unknown.
-func (p *Peer) closeHistory(row journal.Instance) error {
-	recs, err := p.journal.Read(journal.Filter{Application: row.Application, Name: row.Name, Last: 1})
-	if err != nil {
-		return fmt.Errorf("cannot read the history of %s/%s: %w", row.Application, row.Name, err)
-	}
-	reason := "it ended while no peer was watching"
-	if row.Live != nil {
-		var id process.Identity
-		if err := json.Unmarshal(row.Live, &id); err != nil {
-			return fmt.Errorf("cannot read who %s/%s was: %w", row.Application, row.Name, err)
-		}
-		if left := p.killLeftover(id); len(left) > 0 {
-			return fmt.Errorf("cannot start: of %s/%s is still there, and cannot be killed: %s", row.Application, row.Name, describeMembers(left))
-		}
-		reason = "ended by the next peer after the peer that launched it was gone"
-	}
-	if len(recs) == 0 {
-		return nil
-	}
-	steps, err := p.toRest(recs[0], reason)
-	if len(steps) == 0 || err != nil {
-		return err
-	}
-	_, err = p.journal.Append(steps, journal.Instance{Application: row.Application, Name: row.Name, Generation: row.Generation, Desired: row.Desired})
-	return err
-}
-
 // toRest are the steps of the machine from an instance's last record to
 // stopped, where every instance of a new peer begins.
-func (p *Peer) toRest(last journal.Record, reason string) ([]journal.Record, error) {
+func (p *Peer) toRest(last journal.Record, exit process.Exit) ([]journal.Record, error) {
 	status, err := lifecycle.ParseStatus(last.To)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the history of %s/%s: %w", last.Application, last.Name, err)
@@ -174,22 +125,37 @@ func (p *Peer) toRest(last journal.Record, reason string) ([]journal.Record, err
 	step.Pid = last.Pid
 	stopping := step
 	stopping.To, stopping.State = lifecycle.Stopping.String(), last.State
-	step.From, step.Exit = stopping.To, &journal.Exit{Code: -1, Reason: reason}
+	step.From, step.Exit = stopping.To, &journal.Exit{Code: exit.Code, Signal: exit.Signal, Reason: exit.Reason}
 	return []journal.Record{stopping, step}, nil
 }
 
-// killLeftover ends what an earlier peer left of one instance and returns what
-// could not be ended.
-func (p *Peer) killLeftover(id process.Identity) []process.Member {
+// killLeftover ends what an earlier peer left of one instance and returns how
+// its leader ended and what could not be ended. A zombie is none: its parent, who is somebody else now,
+// may take its time to wait for it.
+func (p *Peer) killLeftover(id process.Identity) (process.Exit, []process.Member, error) {
 	proc, err := p.door.Adopt(id)
 	if err != nil {
-		return nil
+		return process.Exit{}, nil, err
 	}
 	defer proc.Release()
 	ctx, cancel := context.WithTimeout(context.Background(), killPatience)
 	defer cancel()
-	return proc.Kill(ctx)
+	look := time.NewTicker(leftoverInterval)
+	defer look.Stop()
+	for {
+		attempt, done := context.WithTimeout(ctx, leftoverInterval)
+		proc.Kill(attempt)
+		done()
+		left := proc.Members()
+		if len(left) == 0 || ctx.Err() != nil {
+			return proc.Exit(), left, nil
+		}
+		<-look.C
+	}
 }
+
+// leftoverInterval is the time between two looks at what is being killed.
+const leftoverInterval = 20 * time.Millisecond
 
 // degraded are the reasons why the peer does less than it should.
 type degraded struct {
@@ -220,4 +186,11 @@ func (d *degraded) list() []string {
 	}
 	slices.Sort(out)
 	return out
+}
+
+// has reports whether a part is in trouble.
+func (d *degraded) has(part string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.reasons[part] != ""
 }

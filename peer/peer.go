@@ -56,6 +56,8 @@ type Peer struct {
 	degraded  degraded
 	wishes    wishes
 	primaries primaries
+	standing  standing
+	fleet     fleet
 	logDir    string
 	hasten    chan struct{} // closed when a stop of the peer shall not be patient
 	failed    chan error    // a group's escalation
@@ -119,8 +121,12 @@ func New(o Options) (*Peer, error) {
 	p.sup = supervisor.New(supervisor.Options{
 		Launcher: p.launcher,
 		Record:   p.record, Forget: p.forget, Escalate: p.escalate,
-		Changed: p.primaries.notify,
+		Changed: p.primaries.notify, Permit: p.standing.permit,
 	})
+	p.standing = standing{journal: j, lease: primaryLease, changed: p.sup.Reconsider}
+	if m := membershipOf(plan); m != nil {
+		p.standing.join(m.target) // before anything starts
+	}
 	return p, nil
 }
 
@@ -181,7 +187,7 @@ func (p *Peer) Run(ctx context.Context) error {
 		endWork()
 		return errors.Join(err, group.Wait())
 	}
-	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect} {
+	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect, p.belong} {
 		group.Go(func() error {
 			run(work)
 			return nil
@@ -213,7 +219,7 @@ func ended(err error) error {
 
 // begin applies the first plan on top of what the journal remembers.
 func (p *Peer) begin(ctx context.Context) error {
-	restore, err := p.recover()
+	restore, err := p.recover(ctx)
 	if err != nil {
 		return err
 	}

@@ -50,7 +50,7 @@ func (g *generation) processSpec(ready *readiness, dir string) (process.Spec, er
 	}
 	return process.Spec{
 		Path: s.Path, Args: append([]string{s.Path}, s.Args...), Env: env, Dir: s.WorkingDirectory,
-		Name: s.Address + g.l.mark, User: s.User, Group: s.OSGroup,
+		Name: g.l.processName(s), User: s.User, Group: s.OSGroup,
 		Limits: process.Limits{
 			Memory: s.Resources.Memory, CPU: s.Resources.CPU, Pids: s.Resources.Pids,
 			NoFile: s.Resources.NoFile, Nice: s.Resources.Nice, OOMScoreAdj: s.Resources.OOMScoreAdj,

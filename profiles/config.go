@@ -47,6 +47,7 @@ type ConnectorConfig struct {
 	TargetID  string    `json:"targetId" jsonschema:"required" jsonschema_description:"The address of this peer, or of several that stand in for each other."`
 	Endpoints []string  `json:"endpoints" jsonschema:"required,minItems=1" jsonschema_description:"ws:// or wss:// URLs of controllers, tried in order."`
 	TLS       TLSConfig `json:"tls,omitempty" jsonschema_description:"PEM files for wss."`
+	Role      string    `json:"role,omitempty" jsonschema:"default=admin,enum=viewer,enum=operator,enum=admin" jsonschema_description:"What those may do here who come by way of a controller; the roles are those of peer.access."`
 }
 
 // ControllerConfig is the `controller` section.

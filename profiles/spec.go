@@ -49,6 +49,7 @@ type ConnectorSettings struct {
 	TargetID  string
 	Endpoints []string
 	TLS       TLSFiles
+	Role      string // viewer | operator | admin: of those who come by way of a controller
 }
 
 // ControllerSettings are the `controller` section.

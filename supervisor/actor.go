@@ -44,41 +44,6 @@ type timer struct {
 	t      *time.Timer
 }
 
-// message is what an actor's mailbox holds.
-type message interface{ message() }
-
-type (
-	eventMsg struct {
-		lifecycle.Event
-		verdict chan<- error // of a report; nil otherwise
-		serial  uint64       // of an event from the owner of the plan; 0 otherwise
-	}
-	timerMsg struct {
-		timer      lifecycle.Timer
-		serial     uint64
-		generation uint64
-	}
-	healthMsg struct {
-		generation uint64
-		health     Health
-		detail     string
-	}
-	respecMsg struct {
-		spec *profiles.Spec
-		live bool // only what can change without a restart differs
-		by   string
-	}
-	retireMsg struct{}
-	saveMsg   struct{}
-)
-
-func (eventMsg) message()  {}
-func (timerMsg) message()  {}
-func (healthMsg) message() {}
-func (respecMsg) message() {}
-func (retireMsg) message() {}
-func (saveMsg) message()   {}
-
 func newActor(sup *Supervisor, spec *profiles.Spec, m lifecycle.Machine) *actor {
 	a := &actor{
 		key: KeyOf(spec), sup: sup, spec: spec, machine: m,
@@ -197,7 +162,7 @@ func (a *actor) step(ctx context.Context, e lifecycle.Event, verdict chan<- erro
 	if verdict != nil {
 		verdict <- rejected
 	}
-	a.monitor(before)
+	a.monitor(before, e)
 }
 
 // ended reports whether the generation that lived before lives no more.
@@ -226,12 +191,14 @@ func (a *actor) endGeneration() {
 	}
 }
 
-func (a *actor) monitor(before lifecycle.Machine) {
+// monitor has the health checked while the generation runs; one that was taken
+// up was not checked by this supervisor before.
+func (a *actor) monitor(before lifecycle.Machine, e lifecycle.Event) {
 	mon, ok := a.handle.(Monitor)
 	if !ok {
 		return
 	}
-	was := before.Status == lifecycle.Running && before.Generation == a.machine.Generation
+	was := before.Status == lifecycle.Running && before.Generation == a.machine.Generation && e.Kind != lifecycle.EvRecovered
 	is := a.machine.Status == lifecycle.Running
 	if is && !was {
 		mon.StartHealth(a.spec)
@@ -290,6 +257,18 @@ func (a *actor) launch(ctx context.Context, generation uint64) {
 	a.handle = a.sup.opts.Launcher.Launch(ctx, a.spec, generation, s)
 }
 
+// adopt takes up a generation that lives, or whose end is to be recorded.
+func (a *actor) adopt(ctx context.Context, what Adoption) {
+	sink := sink{a: a, generation: what.Generation}
+	r, ok := a.sup.opts.Launcher.(Reattacher)
+	if !ok {
+		sink.Emit(lifecycle.Event{Kind: lifecycle.EvGone})
+		return
+	}
+	ctx, a.release = context.WithCancel(ctx)
+	a.handle = r.Reattach(ctx, a.spec, what, sink)
+}
+
 func (a *actor) setTimer(ef lifecycle.Effect) {
 	a.stopTimer(ef.Timer)
 	t := &a.timers[ef.Timer]
@@ -321,32 +300,3 @@ func policyOf(s *profiles.Spec) lifecycle.Policy {
 
 // launchCapFactor bounds how far progress reports extend launchTimeout.
 const launchCapFactor = 10
-
-// sink is the Sink of one generation.
-type sink struct {
-	a          *actor
-	generation uint64
-}
-
-func (s sink) Emit(e lifecycle.Event) {
-	e.Generation = s.generation
-	s.a.mail.put(eventMsg{Event: e})
-}
-
-func (s sink) Report(ctx context.Context, e lifecycle.Event) error {
-	e.Generation = s.generation
-	verdict := make(chan error, 1)
-	if !s.a.mail.put(eventMsg{Event: e, verdict: verdict}) {
-		return ErrStopped
-	}
-	select {
-	case err := <-verdict:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (s sink) Health(h Health, detail string) {
-	s.a.mail.put(healthMsg{generation: s.generation, health: h, detail: detail})
-}

@@ -50,12 +50,41 @@ func (s *Supervisor) admit(ctx context.Context, spec *profiles.Spec, msg applyMs
 		return
 	}
 	before := msg.restore[k]
+	if before.Live != nil {
+		s.readmit(ctx, spec, before, msg.by)
+		return
+	}
 	a := newActor(s, spec, lifecycle.Machine{Generation: before.Generation, Since: time.Now()})
 	s.specs[k] = spec
 	s.setActor(k, a)
 	s.wg.Go(func() { a.run(ctx) })
 	if spec.Enabled && !before.Down && spec.LaunchMode != "none" && spec.Schedule == "" {
 		s.raise(k, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by})
+	}
+}
+
+// readmit adds an instance whose generation an earlier supervisor has launched,
+// and goes on with what was wanted of it.
+func (s *Supervisor) readmit(ctx context.Context, spec *profiles.Spec, before Restored, by string) {
+	k := KeyOf(spec)
+	desired := lifecycle.Up
+	if before.Down {
+		desired = lifecycle.Down
+	}
+	m := lifecycle.Resume(before.Last, desired)
+	m.Since = time.Now()
+	a := newActor(s, spec, m)
+	s.specs[k] = spec
+	s.setActor(k, a)
+	s.wg.Go(func() {
+		a.adopt(ctx, Adoption{Generation: before.Generation, Status: m.Status, State: m.State, Live: before.Live})
+		a.run(ctx)
+	})
+	switch {
+	case before.Down:
+		s.hold(k, lifecycle.Event{Kind: lifecycle.EvStop, Cause: lifecycle.CauseCommand, By: by})
+	case before.Changed:
+		s.hold(k, lifecycle.Event{Kind: lifecycle.EvRestart, Cause: lifecycle.CauseReload, By: by, Detail: "definition changed"})
 	}
 }
 
@@ -170,7 +199,7 @@ func (s *Supervisor) evaluate() {
 	for _, a := range *s.actors.Load() {
 		v := a.view.Load()
 		s.setGate(a, v)
-		if lost := s.lostDependency(v); lost != "" {
+		if lost := s.lost(v); lost != "" {
 			s.yield(a, v, lost, "")
 		}
 	}
@@ -198,7 +227,7 @@ func (s *Supervisor) sendStarts() {
 
 // setGate tells an actor when what it would have to wait for has changed.
 func (s *Supervisor) setGate(a *actor, v *View) {
-	gate := s.gate(v)
+	gate := s.gateOf(v)
 	if gate == s.gates[a.key] {
 		return
 	}

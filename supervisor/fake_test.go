@@ -28,6 +28,7 @@ type world struct {
 	downs    []string // names in the order of their end
 	records  []supervisor.Entry
 	refuse   error // what the journal says
+	permits  map[string]supervisor.Permit
 }
 
 // behaviour of a fake component; the zero value starts at once and stops when
@@ -139,7 +140,7 @@ func run(t *testing.T, specs []*profiles.Spec, groups map[string]profiles.Group,
 			behave = map[string]behaviour{}
 		}
 		w := &world{t: t, behave: behave, alive: map[supervisor.Key]*fake{}}
-		w.sup = supervisor.New(supervisor.Options{Launcher: w, Record: w.record})
+		w.sup = supervisor.New(supervisor.Options{Launcher: w, Record: w.record, Permit: w.permit})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- w.sup.Run(ctx) }()

@@ -27,6 +27,9 @@ type Options struct {
 	Record func([]Entry) error
 	// Forget is told when an instance that left the plan is gone; may be nil.
 	Forget func(Key)
+	// Permit says whether an instance may run, beyond what its dependencies say.
+	// It must not block; call Reconsider when its answers change. nil lets all run.
+	Permit func(*profiles.Spec) Permit
 	// Changed is told that some view is newer; it must not block; may be nil.
 	Changed func()
 	// Escalate is told that a group with onFailure stopPeer has failed; may be nil.
@@ -91,6 +94,11 @@ type (
 type Restored struct {
 	Generation uint64
 	Down       bool // an operator wanted it down
+	// Live is the identity of a generation that may live still, or whose end
+	// nobody has recorded; nil: there is none. Last is the newest record of it.
+	Live    []byte
+	Last    lifecycle.Transition
+	Changed bool // the definition it was launched by is not the plan's
 }
 
 // New makes a supervisor; nothing happens before Run.

@@ -82,7 +82,7 @@ func (p *program) app() *cli.App {
 
 func globalFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.StringFlag{Name: "socket", Usage: "the peer's control `SOCKET`", EnvVars: []string{"PEERD_SOCKET"}, DefaultText: "/run/peerd/peerd.sock for root, else peerd/peerd.sock in the XDG runtime folder"},
+		&cli.StringFlag{Name: "socket", Usage: "the peer's control `SOCKET`", EnvVars: []string{"PEERD_SOCKET"}, DefaultText: "/run/peerd/peerd.sock for root, else peerd/peerd.sock in $XDG_RUNTIME_DIR, without it /tmp/peerd-UID/peerd.sock"},
 		&cli.StringFlag{Name: "controller", Usage: "`URL` of a controller, to act on a fleet"},
 		&cli.StringFlag{Name: "target", Usage: "`ID` of the target on the controller"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`FORMAT` of what is printed: table, json or yaml", Value: formatTable},

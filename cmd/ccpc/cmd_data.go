@@ -41,8 +41,8 @@ func (p *program) data(c *cli.Context) error {
 		return usagef("unknown data %q: use %s", what, strings.Join(dataKinds, ", "))
 	}
 	count := c.Int64("count")
-	if count == 0 || c.Duration("interval") <= 0 {
-		return usagef("--count must not be 0, and --interval must be above 0")
+	if count == 0 || c.Duration("interval") < time.Millisecond {
+		return usagef("--count must not be 0, and --interval must be at least 1ms")
 	}
 	req := control.DataRequest{NameRequest: control.NameRequest{Name: c.Args().First(), Application: c.String("app")}, What: what, Loggers: c.StringSlice("logger"), Count: count, IntervalMs: c.Duration("interval").Milliseconds()}
 	ctx, cancel := limited(c, 0)

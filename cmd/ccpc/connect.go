@@ -3,14 +3,13 @@ package main
 import (
 	"context"
 	"os"
-	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
 	"github.com/seed-04209a44/peerd/api"
 	"github.com/seed-04209a44/peerd/control"
+	"github.com/seed-04209a44/peerd/profiles"
 )
 
 // client is the client of the peer that the flags name.
@@ -18,22 +17,10 @@ func client(c *cli.Context) *api.Client { return api.NewClient(socket(c.String("
 
 // socket is the given socket or the default one of a profile.
 func socket(given string) string {
-	switch {
-	case given != "":
+	if given != "" {
 		return given
-	case os.Geteuid() == 0:
-		return "/run/peerd/peerd.sock"
-	default:
-		return filepath.Join(runtimeFolder(), "peerd", "peerd.sock")
 	}
-}
-
-// runtimeFolder is the user's XDG runtime folder.
-func runtimeFolder() string {
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-		return dir
-	}
-	return filepath.Join("/run/user", strconv.Itoa(os.Geteuid()))
+	return profiles.DefaultSocket(os.Geteuid(), os.LookupEnv)
 }
 
 // call runs one operation that is answered at once.

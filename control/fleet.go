@@ -1,0 +1,19 @@
+package control
+
+import "time"
+
+// ConnectorStatus is a peer's link to its fleet.
+type ConnectorStatus struct {
+	// State is connecting, connected, refused (the controller does not want this
+	// peer) or ended (the controller sent it away for good).
+	State    string    `json:"state"`
+	Since    time.Time `json:"since"`    // of State
+	Endpoint string    `json:"endpoint"` // in use, or tried last
+	Target   string    `json:"target"`
+	// Primary is true until nothing runs any more that only the primary runs.
+	Primary bool       `json:"primary"`
+	Term    uint64     `json:"term"` // the highest seen; lower ones are refused
+	Role    string     `json:"role"` // of those who come by way of a controller
+	Error   string     `json:"error,omitempty"`
+	RetryAt *time.Time `json:"retryAt,omitempty"`
+}
