@@ -5,6 +5,8 @@ package acceptance_test
 import (
 	"crypto/sha256"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"slices"
 	"strings"
@@ -154,4 +156,22 @@ func checksum(t *testing.T, file string) string {
 		t.Fatal(err)
 	}
 	return fmt.Sprintf("%x", sha256.Sum256(b))
+}
+
+// metrics is what the API gives on /metrics.
+func (p *peerd) metrics() string {
+	p.t.Helper()
+	conn, err := net.Dial("unix", p.socket())
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer conn.Close()
+	if _, err := io.WriteString(conn, "GET /metrics HTTP/1.0\r\nHost: peerd\r\n\r\n"); err != nil {
+		p.t.Fatal(err)
+	}
+	b, err := io.ReadAll(conn)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return string(b)
 }

@@ -21,17 +21,18 @@ var ErrNotRunning = errors.New("the controller is not running")
 // Controller is one node of a fleet's controllers. Its methods may be called
 // from any goroutine, once Run has begun.
 type Controller struct {
-	o        Options
-	node     string
-	registry *registry
-	health   *health
-	store    store
-	batches  *Batches
-	hub      hub
-	web      *websocket.Server
-	tellers  sync.WaitGroup // those that send PRIMARY
-	timers   sync.WaitGroup
-	running  chan struct{} // closed when connectors are taken in
+	o          Options
+	node       string
+	registry   *registry
+	health     *health
+	store      store
+	batches    *Batches
+	partitions *partitions
+	hub        hub
+	web        *websocket.Server
+	tellers    sync.WaitGroup // those that send PRIMARY
+	timers     sync.WaitGroup
+	running    chan struct{} // closed when connectors are taken in
 
 	mu       sync.Mutex // guards all below
 	state    state
@@ -59,7 +60,7 @@ func New(o Options) (*Controller, error) {
 		o: o, node: o.Engine.Node(), registry: newRegistry(o.Engine.Node()), health: newHealth(),
 		running: make(chan struct{}),
 	}
-	c.batches = newBatches(c)
+	c.batches, c.partitions = newBatches(c), &partitions{c: c}
 	c.web = websocket.NewServer(websocket.ServerOptions{
 		Options: o.WebSocket, Prefix: o.Prefix, Authenticate: c.authenticate, Refused: c.refused,
 		Accept: func(ctx context.Context, ch *websocket.Conn) {
@@ -106,6 +107,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	err = g.Wait()
 	c.tellers.Wait()
 	c.timers.Wait()
+	c.hub.end()
 	return err
 }
 
@@ -124,7 +126,7 @@ func (c *Controller) begin() error {
 // follow begins to follow the other nodes; the channel it returns is closed when
 // the view of them is complete.
 func (c *Controller) follow(ctx context.Context, g *errgroup.Group) <-chan struct{} {
-	watches := []func(context.Context, func()) error{c.watchNodes, c.watchChannels, c.watchPrimaries}
+	watches := []func(context.Context, func()) error{c.watchNodes, c.watchChannels, c.watchPrimaries, c.batches.watch}
 	ready := make(chan struct{})
 	var left atomic.Int32
 	left.Store(int32(len(watches)))

@@ -16,8 +16,6 @@ import (
 	"github.com/seed-04209a44/peerd/exchange/websocket"
 )
 
-func asChild() bool { return false }
-
 // transports are the ways in which a connector may come.
 var transports = map[string]func(n *node) func(*exchange.ConnectorOptions){
 	"embedded": func(*node) func(*exchange.ConnectorOptions) { return nil },

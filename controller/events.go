@@ -45,6 +45,7 @@ const eventBuffer = 256
 type hub struct {
 	mu        sync.Mutex
 	followers map[chan Event]bool
+	ended     bool
 }
 
 // follow returns a channel of events; it is closed by leave, or when the
@@ -57,6 +58,9 @@ func (h *hub) follow() (events <-chan Event, leave func()) {
 		h.followers = make(map[chan Event]bool)
 	}
 	h.followers[ch] = true
+	if h.ended {
+		h.drop(ch)
+	}
 	return ch, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -81,6 +85,16 @@ func (h *hub) drop(ch chan Event) {
 	if h.followers[ch] {
 		delete(h.followers, ch)
 		close(ch)
+	}
+}
+
+// end ends all followers, and those that come later at once.
+func (h *hub) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ended = true
+	for ch := range h.followers {
+		h.drop(ch)
 	}
 }
 

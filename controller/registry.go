@@ -226,6 +226,18 @@ func (r *registry) candidatesOf(target string) []candidate {
 	return all
 }
 
+// there tells whether a target has a channel that commands may be sent to.
+func (r *registry) there(target string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.targets[target] {
+		if r.usable(e) {
+			return true
+		}
+	}
+	return false
+}
+
 // list returns the channels that keep returns true for, by target and ID.
 func (r *registry) list(keep func(Channel) bool) []Channel {
 	r.mu.Lock()

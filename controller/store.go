@@ -18,7 +18,8 @@ type store struct {
 	nodes     cluster.Bucket // name → incarnation; leases
 	channels  cluster.Bucket // node/ID → Channel
 	primaries cluster.Bucket // target → primary; its revision is the term
-	batches   cluster.Bucket
+	batches   cluster.Bucket // see batchview.go
+	leases    cluster.Bucket // partition → node
 }
 
 func openStore(ctx context.Context, o Options) (store, error) {
@@ -32,6 +33,7 @@ func openStore(ctx context.Context, o Options) (store, error) {
 		{&s.channels, "channels", cluster.BucketOptions{}},
 		{&s.primaries, "primaries", cluster.BucketOptions{Durable: true}}, // terms must not begin anew
 		{&s.batches, "batches", cluster.BucketOptions{Durable: true}},
+		{&s.leases, "leases", cluster.BucketOptions{TTL: o.Lease}},
 	} {
 		var err error
 		if *b.to, err = o.Engine.Bucket(ctx, o.Identifier+"-"+b.name, b.o); err != nil {
@@ -156,6 +158,7 @@ func (c *Controller) watchChannels(ctx context.Context, ready func()) error {
 			c.registry.delete(id)
 		case json.Unmarshal(e.Value, &ch) == nil:
 			c.registry.put(ch, nil)
+			c.batches.targetIsBack(ch.Target)
 		}
 	})
 }

@@ -69,6 +69,9 @@ func (p *Peer) restart(ctx context.Context, r control.ActRequest, tell progress)
 
 // roll acts on one instance after the other and stops at the first that fails.
 func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a action) ([]control.Outcome, error) {
+	if r.NoWait {
+		return nil, control.Errorf(control.CodeUsage, "--rolling waits for each instance before the next: leave --no-wait out")
+	}
 	views, err := p.pick(r.Selection)
 	if err != nil {
 		return nil, err
@@ -132,6 +135,9 @@ func serialised(tell progress) progress {
 func (p *Peer) await(ctx context.Context, before *supervisor.View, r control.ActRequest, tell progress, a action) control.Outcome {
 	if a.already(before) {
 		return outcome(before, "already", "")
+	}
+	if why := p.standing.permit(before.Spec).Wait; why != "" && a.desired == "up" {
+		return outcome(before, "accepted", why) // its start is not this peer's to wait for
 	}
 	limit := a.within(before)
 	if r.TimeoutMs > 0 {

@@ -114,6 +114,9 @@ func (p *Peer) connectorOptions(m membership) exchange.ConnectorOptions {
 
 func (p *Peer) dialer(m membership) func(context.Context, string) (exchange.Channel, error) {
 	return func(ctx context.Context, endpoint string) (exchange.Channel, error) {
+		if m.embedded {
+			return p.host.dial(ctx, m.target)
+		}
 		o := websocket.DialOptions{}
 		if strings.HasPrefix(endpoint, "wss:") {
 			// Read anew each time: certificates are replaced while the peer runs.

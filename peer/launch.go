@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -25,13 +26,13 @@ import (
 // captured output, probes and the component's channel.
 type launcher struct {
 	door   *process.Door // for hooks
-	host   host
+	holder holder
 	log    hclog.Logger
 	run    string        // folder of the private folders, one for each generation
 	logs   string        // folder of captured output
-	mark   string        // tells this peer's processes from those of others
 	slots  chan struct{} // starts at one time
 	levels *levelStore
+	tag    string         // tells this peer apart from the others on the host
 	work   sync.WaitGroup // everything that any generation has under way
 }
 
@@ -48,7 +49,7 @@ func (l *launcher) generation(ctx context.Context, spec *profiles.Spec, gen uint
 	return &generation{
 		l: l, spec: spec, number: gen, sink: sink,
 		log: l.log.With("component", spec.Name, "application", spec.Application.GUID, "generation", gen),
-		ctx: ctx, cancel: cancel, alive: alive, dead: dead,
+		ctx: ctx, cancel: cancel, alive: alive, dead: dead, background: make(chan struct{}),
 	}
 }
 
@@ -67,14 +68,23 @@ type generation struct {
 	health  monitor
 	preStop sync.Once
 
+	isReady    atomic.Bool   // a plain process passed its readiness
+	background chan struct{} // closed when a program that forks has done so
+
+	latest     atomic.Pointer[profiles.Spec] // of live changes; nil: none yet
+	relimiting sync.Mutex                    // one change of the limits at a time, the latest last
+
 	mu        sync.Mutex // guards all following fields
 	proc      *keeper.Process
 	output    *keeper.Capture
 	spawnedAt time.Time
 	link      *link
-	complaint string // of the component, its last
-	unwanted  error  // why it must not be spawned any more
-	slot      bool   // a place among the starting ones is held
+	complaint string    // of the component, its last
+	says      string    // by sd_notify, of itself
+	reloading bool      // it said so, and not yet that it is ready again
+	stopBegan time.Time // when its stop began; zero before
+	unwanted  error     // why it must not be spawned any more
+	slot      bool      // a place among the starting ones is held
 }
 
 // currentLink is the channel to the component, nil before it is open.
@@ -117,8 +127,20 @@ func (g *generation) follow(proc *keeper.Process, ready *readiness, dir string, 
 	var starting sync.WaitGroup
 	starting.Go(func() { ready.listen(ctx) })
 	starting.Go(func() { begin(ctx) })
-	g.end(proc, dir, func() { stop(); starting.Wait() })
+	g.end(proc, dir, func() {
+		defer stop()
+		if !g.spec.CCP {
+			stop()
+		}
+		hurry := time.AfterFunc(lastWords, stop)
+		defer hurry.Stop()
+		starting.Wait()
+	})
 }
+
+// lastWords is how long the first line of a component that has ended is waited
+// for: it may say why.
+const lastWords = 250 * time.Millisecond
 
 // fail reports that nothing was spawned.
 func (g *generation) fail(err error) {
@@ -132,16 +154,25 @@ func (g *generation) fail(err error) {
 // giveTo makes a user the owner of a folder.
 func giveTo(dir, name string) error {
 	u, err := user.Lookup(name)
+	if _, isNumber := strconv.Atoi(name); err != nil && isNumber == nil {
+		u, err = user.LookupId(name)
+	}
 	if err != nil {
-		if u, err = user.LookupId(name); err != nil {
-			return err
-		}
+		return err
 	}
 	uid, err := strconv.Atoi(u.Uid)
 	if err != nil {
 		return err
 	}
 	return os.Chown(dir, uid, -1)
+}
+
+// handOver makes the private folder the component's user's.
+func (g *generation) handOver(dir string) error {
+	if err := giveTo(dir, g.spec.User); err != nil {
+		return err
+	}
+	return letThrough(filepath.Dir(g.l.run))
 }
 
 // letThrough lets other users pass through a folder, not look into it: a
@@ -173,7 +204,7 @@ func (g *generation) prepare() (string, error) {
 		return "", fmt.Errorf("cannot make the private folder: %w", err)
 	}
 	if u := g.spec.User; u != "" {
-		if err := errors.Join(letThrough(filepath.Dir(g.l.run)), giveTo(dir, u)); err != nil {
+		if err := g.handOver(dir); err != nil {
 			_ = os.RemoveAll(dir)
 			return "", fmt.Errorf("cannot give the private folder to user %q: %w", u, err)
 		}
@@ -206,7 +237,7 @@ func (g *generation) spawn(ready *readiness, dir string) (*keeper.Process, error
 	if cannot := g.l.door.Unsupported(ps); len(cannot) > 0 {
 		return nil, &permanentError{fmt.Errorf("this host cannot enforce what the profile asks: %s", join(cannot))}
 	}
-	out, err := g.l.host.Capture(g.alive, g.l.key(g.spec, g.number), g.l.output(g.spec, dir))
+	out, err := g.l.holder.Capture(g.alive, g.l.key(g.spec, g.number), g.l.output(g.spec, dir))
 	if err != nil {
 		return nil, fmt.Errorf("cannot capture the output: %w", err)
 	}
@@ -258,6 +289,10 @@ func (g *generation) beforeStart() error {
 // and so does its folder.
 func (g *generation) end(proc *keeper.Process, dir string, stopStart func()) {
 	defer proc.Release()
+	if heir := g.heir(proc); heir != nil {
+		g.end(heir, dir, stopStart)
+		return
+	}
 	letGo := false
 	select {
 	case <-proc.Exited():
@@ -314,6 +349,7 @@ func (g *generation) tidy(dir string) {
 
 // Signal implements supervisor.Handle. Before the spawn it calls it off.
 func (g *generation) Signal(sig syscall.Signal) {
+	g.stopping()
 	if proc := g.process(true); proc != nil {
 		g.orderly(func() {
 			if err := proc.Signal(sig); err != nil {
@@ -328,6 +364,7 @@ const killPatience = 5 * time.Second
 
 // Kill implements supervisor.Handle.
 func (g *generation) Kill() {
+	g.stopping()
 	proc := g.process(true)
 	g.dead()
 	if proc == nil {

@@ -146,6 +146,7 @@ const askPatience = 2 * time.Second
 
 // Ask implements supervisor.Handle.
 func (g *generation) Ask(budget time.Duration, reason string) {
+	g.stopping()
 	l := g.currentLink()
 	if l == nil {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvAskFailed, Detail: "the component has no channel yet"})

@@ -42,6 +42,9 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 	if v.Fault != nil {
 		r.Reason = "the journal refuses: " + v.Fault.Error()
 	}
+	if g := generationOf(v); g != nil && r.Reason == "" {
+		r.Reason = g.word()
+	}
 	r.Primary = p.primaries.isPrimary(v)
 	if !v.AtRest() {
 		r.StartedAt = timeOrNil(m.StartedAt)
@@ -173,7 +176,7 @@ func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, er
 		UptimeMs: time.Since(p.startedAt).Milliseconds(), Profile: p.opts.Profile,
 		Plan:     control.PlanStatus{Hash: plan.Hash, AppliedAt: applied},
 		Degraded: p.troubles(), Counts: map[string]int{}, Warnings: plan.Warnings,
-		Containment: p.door.Containment(), Connector: p.linkStatus(),
+		Containment: p.door.Containment(), Connector: p.linkStatus(), Controller: p.controllerStatus(),
 	}
 	if p.keeper == nil {
 		st.Warnings = append(slices.Clone(st.Warnings), "no keeper on this platform: components end with this peer, and what they write and how they end is lost while it is away")

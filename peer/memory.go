@@ -130,8 +130,8 @@ func (p *Peer) toRest(last journal.Record, exit process.Exit) ([]journal.Record,
 }
 
 // killLeftover ends what an earlier peer left of one instance and returns how
-// its leader ended and what could not be ended. A zombie is none: its parent, who is somebody else now,
-// may take its time to wait for it.
+// its leader ended and what could not be ended. A zombie is none: its parent,
+// who is somebody else now, may take its time to wait for it.
 func (p *Peer) killLeftover(id process.Identity) (process.Exit, []process.Member, error) {
 	proc, err := p.door.Adopt(id)
 	if err != nil {

@@ -2,9 +2,10 @@ package peer
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -46,7 +47,7 @@ type Peer struct {
 	log       hclog.Logger
 	startedAt time.Time
 	door      *process.Door
-	host      host
+	holder    holder
 	keeper    *keeper.Client // nil where the peer spawns directly
 	journal   *journal.Journal
 	sup       *supervisor.Supervisor
@@ -58,7 +59,9 @@ type Peer struct {
 	primaries primaries
 	standing  standing
 	fleet     fleet
+	host      host
 	logDir    string
+	claim     *os.File      // of the runtime folder
 	hasten    chan struct{} // closed when a stop of the peer shall not be patient
 	failed    chan error    // a group's escalation
 	isReady   atomic.Bool
@@ -107,50 +110,57 @@ func New(o Options) (*Peer, error) {
 		wishes:    wishes{want: map[supervisor.Key]string{}},
 		primaries: primaries{wake: make(chan struct{}, 1), held: map[string]office{}},
 	}
-	run := filepath.Join(set.RuntimeDir, "i")
-	if err := makeFolder(run); err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot make the runtime folder: %w", err), p.close())
+	run, err := p.takeRuntimeDir(set.RuntimeDir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot use the runtime folder %s: %w", set.RuntimeDir, err), p.close())
 	}
-	if err := p.openHost(context.Background(), o.Keeper, set.RuntimeDir); err != nil {
+	if err := p.openHolder(context.Background(), o.Keeper, set.RuntimeDir); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	p.launcher = &launcher{
-		door: door, host: p.host, log: o.Logger.Named("component"), run: run, logs: p.logDir, mark: markOf(set.StateDir),
-		slots: make(chan struct{}, maxStarting()), levels: p.levels,
+		door: door, holder: p.holder, log: o.Logger.Named("component"), run: run, logs: p.logDir,
+		slots: make(chan struct{}, maxStarting()), levels: p.levels, tag: tagOf(set.StateDir),
 	}
 	p.sup = supervisor.New(supervisor.Options{
 		Launcher: p.launcher,
 		Record:   p.record, Forget: p.forget, Escalate: p.escalate,
 		Changed: p.primaries.notify, Permit: p.standing.permit,
 	})
-	p.standing = standing{journal: j, lease: primaryLease, changed: p.sup.Reconsider}
+	p.standing = standing{memory: j, lease: primaryLease, changed: p.sup.Reconsider}
 	if m := membershipOf(plan); m != nil {
 		p.standing.join(m.target) // before anything starts
 	}
 	return p, nil
 }
 
+// tagOf makes a short word of the state folder, which belongs to one peer.
+func tagOf(stateDir string) string {
+	sum := sha256.Sum256([]byte(stateDir))
+	return hex.EncodeToString(sum[:4])
+}
+
 // maxStarting bounds the starts at one time: they are bound by the processors.
 func maxStarting() int { return max(8, 4*runtime.NumCPU()) }
 
-// makeFolder makes the folder for the private folders of generations, in a
-// runtime folder that only the peer's user may enter.
-func makeFolder(dir string) error {
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return err
+// takeRuntimeDir claims the runtime folder and returns the one within it for
+// the private folders of generations.
+func (p *Peer) takeRuntimeDir(dir string) (run string, err error) {
+	if p.claim, err = claimFolder(dir); err != nil {
+		return "", err
 	}
-	if err := os.Mkdir(dir, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
-		return err
-	}
-	return nil
+	return runFolder(dir)
 }
 
 func (p *Peer) close() error {
 	var err error
-	if p.host != nil {
-		err = p.host.Close()
+	if p.holder != nil {
+		err = p.holder.Close()
 	}
-	return errors.Join(err, p.door.Close(), p.journal.Close())
+	err = errors.Join(err, p.door.Close(), p.journal.Close())
+	if p.claim != nil {
+		err = errors.Join(err, p.claim.Close())
+	}
+	return err
 }
 
 // Run applies the plan, serves the API, and keeps the components as wanted
@@ -187,7 +197,7 @@ func (p *Peer) Run(ctx context.Context) error {
 		endWork()
 		return errors.Join(err, group.Wait())
 	}
-	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect, p.belong} {
+	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect, p.belong, p.hostController} {
 		group.Go(func() error {
 			run(work)
 			return nil
@@ -259,22 +269,19 @@ func (p *Peer) wind(ctx context.Context) {
 	for i, v := range views {
 		keys[i] = v.Key
 	}
+	done := make(chan error, 1)
 	// The cause is not a command: it leaves what operators want as it is.
-	if err := p.sup.Act(ctx, lifecycle.EvStop, lifecycle.CauseReload, "peerd shutdown", keys...); err != nil {
-		return
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		for _, k := range keys {
-			_, _ = p.sup.Wait(ctx, k, (*supervisor.View).AtRest)
-		}
-	}()
+	go func() { done <- p.sup.Drain(ctx, lifecycle.CauseReload, "peerd shutdown") }()
 	select {
 	case <-done:
 	case <-p.hasten:
 		_ = p.sup.Act(ctx, lifecycle.EvKill, lifecycle.CauseReload, "peerd shutdown, hastened", keys...)
 		<-done
+	}
+	for _, v := range p.sup.Views() {
+		if !v.AtRest() {
+			p.log.Error("cannot be ended, and is left behind", "component", v.Key.String(), "reason", v.Machine.Reason)
+		}
 	}
 }
 

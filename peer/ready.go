@@ -88,6 +88,7 @@ func (r *readiness) heard(m probe.Message, w *watchdog) {
 	if m.Status != "" || m.Reloading || m.Stopping {
 		r.g.log.Info("notification", "status", m.Status, "reloading", m.Reloading, "stopping", m.Stopping)
 	}
+	r.g.note(m)
 	if m.Extend > 0 {
 		r.g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvProgress, Extend: m.Extend})
 	}
@@ -106,6 +107,31 @@ func (r *readiness) heard(m probe.Message, w *watchdog) {
 
 // asks reports whether anything but time shows that the process is ready.
 func (r *readiness) asks() bool { return r.g.spec.Ready.StartSeconds == 0 }
+
+// note keeps what the process says of itself, for ps to show.
+func (g *generation) note(m probe.Message) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if m.Status != "" {
+		g.says = m.Status
+	}
+	if m.Reloading || m.Ready {
+		g.reloading = m.Reloading
+	}
+}
+
+// word is what the process says of itself, "" while it says nothing.
+func (g *generation) word() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.reloading && g.says != "":
+		return "reloading: " + g.says
+	case g.reloading:
+		return "reloading"
+	}
+	return g.says
+}
 
 // wait returns nil once the process is ready.
 func (r *readiness) wait(ctx context.Context) error {

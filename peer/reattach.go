@@ -44,6 +44,7 @@ func (g *generation) resume(a supervisor.Adoption) {
 		Kind: lifecycle.EvRecovered, Pid: l.Pid, Status: a.Status, State: a.State, StartedAt: l.StartedAt,
 		Detail: "taken up by the next peer",
 	}
+	g.isReady.Store(a.Status != lifecycle.Starting)
 	if a.Status != lifecycle.Stopping {
 		g.sink.Emit(recovered)
 	}
@@ -63,7 +64,7 @@ func (g *generation) attach(a supervisor.Adoption, dir string) (*keeper.Process,
 	if err != nil {
 		return nil, l, err
 	}
-	client, ok := g.l.host.(*keeper.Client)
+	client, ok := g.l.holder.(*keeper.Client)
 	if !ok {
 		return nil, l, errNoKeeper
 	}
@@ -108,7 +109,7 @@ func (g *generation) abandon(a supervisor.Adoption, why error) {
 func (g *generation) goOn(ctx context.Context, a supervisor.Adoption, ready *readiness, dir string) {
 	switch {
 	case g.spec.CCP:
-		if err := g.rejoinFor(ctx, dir, g.spec.LaunchTimeout); err != nil && !g.isOver() && ctx.Err() == nil {
+		if err := g.rejoinFor(ctx, dir, g.spec.LaunchTimeout); err != nil && ctx.Err() == nil && g.isNews(err) {
 			g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvRefused, Detail: err.Error()})
 		}
 	case a.Status == lifecycle.Starting:

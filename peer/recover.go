@@ -104,8 +104,8 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 		if err := r.end(ctx, k, row.Generation, found); err != nil {
 			return err
 		}
-	case spec != nil:
-		if err := r.endUnknown(ctx, k, row.Generation, spec); err != nil {
+	default:
+		if err := r.endUnknown(ctx, k, row.Generation); err != nil {
 			return err
 		}
 	}
@@ -132,7 +132,10 @@ func (r *recovery) find(k supervisor.Key, row journal.Instance) (*foundling, err
 	key := keyOf(k, row.Generation)
 	if e, ok := r.held[key]; ok && e.Identity != nil {
 		delete(r.held, key)
-		f.Identity, f.kept, f.exit = *e.Identity, true, e.Exit
+		f.kept = true
+		if row.Live == nil || !f.Alive() { // one that put itself into the background goes on as another
+			f.Identity, f.exit = *e.Identity, e.Exit
+		}
 		if e.First != nil {
 			f.Line = *e.First
 		}
@@ -193,8 +196,8 @@ func (r *recovery) end(ctx context.Context, k supervisor.Key, generation uint64,
 
 // endUnknown ends what was spawned and could be told to nobody: the keeper died
 // over it, and the peer too.
-func (r *recovery) endUnknown(ctx context.Context, k supervisor.Key, generation uint64, spec *profiles.Spec) error {
-	found, err := keeper.Leftovers(r.p.door, r.p.launcher.processName(spec))
+func (r *recovery) endUnknown(ctx context.Context, k supervisor.Key, generation uint64) error {
+	found, err := keeper.Leftovers(r.p.door, r.p.launcher.treeName(k))
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -12,13 +13,14 @@ import (
 )
 
 // actor owns one instance: its machine, its timers, its handle. Only its own
-// goroutine touches the fields below mail.
+// goroutine touches the fields below told.
 type actor struct {
 	key  Key
 	sup  *Supervisor
 	mail *mailbox[message]
 	view atomic.Pointer[View]
 	done chan struct{}
+	told uint64 // serial of the last event sent to it; the supervisor's
 
 	spec    *profiles.Spec
 	next    *profiles.Spec // takes over with the next launch: the running generation stops by its own rules
@@ -121,26 +123,46 @@ func (a *actor) judge(ctx context.Context, msg healthMsg) {
 // respec changes the definition: live where that is enough, else with the next
 // generation. What runs is always stopped by the rules it was started under.
 func (a *actor) respec(ctx context.Context, msg respecMsg) {
-	if msg.live {
-		a.spec = msg.spec
-		if u, ok := a.handle.(Updater); ok {
-			u.Update(msg.spec)
-		}
+	if msg.live && a.next == nil {
+		a.update(msg.spec)
 		return
 	}
+	restarts := a.next != nil && msg.live // it is under way with what is replaced here
 	a.next = msg.spec
+	if restarts {
+		return
+	}
 	if a.handle == nil {
 		a.spec, a.next = msg.spec, nil
-		if a.machine.Desired == lifecycle.Up && msg.spec.Enabled && msg.spec.Schedule == "" {
+		if a.machine.Desired == lifecycle.Up && startsItself(msg.spec) {
 			a.step(ctx, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by}, nil)
 		}
 		return
 	}
 	kind := lifecycle.EvRestart
-	if !msg.spec.Enabled {
+	if !msg.spec.Enabled || msg.spec.LaunchMode == "none" {
 		kind = lifecycle.EvStop
 	}
 	a.step(ctx, lifecycle.Event{Kind: kind, Cause: lifecycle.CauseReload, By: msg.by, Detail: "definition changed"}, nil)
+}
+
+// update takes over a definition that differs only in what can change live.
+func (a *actor) update(spec *profiles.Spec) {
+	old := a.spec
+	a.spec = spec
+	if u, ok := a.handle.(Updater); ok {
+		u.Update(spec)
+	}
+	mon, ok := a.handle.(Monitor)
+	if !ok || a.machine.Status != lifecycle.Running || reflect.DeepEqual(old.Health, spec.Health) {
+		return
+	}
+	a.health, a.detail = HealthUnknown, ""
+	if spec.Health == nil {
+		mon.StopHealth()
+		return
+	}
+	mon.StartHealth(spec)
 }
 
 // step feeds one event to the machine and carries out what follows.

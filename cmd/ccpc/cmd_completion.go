@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/seed-04209a44/peerd/api"
+	"github.com/seed-04209a44/peerd/cmd/internal/cliargs"
 	"github.com/seed-04209a44/peerd/control"
 )
 
@@ -97,7 +98,7 @@ type words struct {
 }
 
 func parseWords(app *cli.App, before []string) words {
-	known := knownFlags(app)
+	known := cliargs.Flags(app)
 	var l words
 	for _, w := range before {
 		name, value, hasValue := strings.Cut(strings.TrimLeft(w, "-"), "=")
@@ -108,7 +109,7 @@ func parseWords(app *cli.App, before []string) words {
 			}
 			l.valueOf = ""
 		case strings.HasPrefix(w, "-"):
-			if known[name].takesValue && !hasValue {
+			if known[name].TakesValue && !hasValue {
 				l.valueOf = name
 			} else if name == "socket" {
 				l.socket = value
@@ -142,6 +143,8 @@ func arguments(ctx context.Context, app *cli.App, l words) []string {
 	switch {
 	case c == nil:
 		return nil
+	case l.verb == "import" && len(l.names) == 0:
+		return importKinds()
 	case l.verb == "data" && len(l.names) == 1:
 		return dataKinds
 	case l.verb == "set-loglevel" && len(l.names) > 0:

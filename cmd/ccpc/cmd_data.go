@@ -47,7 +47,10 @@ func (p *program) data(c *cli.Context) error {
 	req := control.DataRequest{NameRequest: control.NameRequest{Name: c.Args().First(), Application: c.String("app")}, What: what, Loggers: c.StringSlice("logger"), Count: count, IntervalMs: c.Duration("interval").Milliseconds()}
 	ctx, cancel := limited(c, 0)
 	defer cancel()
-	cl := client(c)
+	cl, err := connect(ctx, c)
+	if err != nil {
+		return err
+	}
 	defer cl.Close()
 	answers := 0
 	each := func(item json.RawMessage) error {

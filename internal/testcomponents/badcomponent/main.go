@@ -63,6 +63,7 @@ var modes = map[string]func(){
 	"env":             env,            // prints the names of its environment variables
 	"bare":            bare,           // no CCP at all: a bare gRPC stream that echoes, for benchmarks
 	"severed":         severed,        // shuts its sockets down in COMPONENT_EXECUTION and lives on
+	"stuck-configure": stuckConfigure, // stays in COMPONENT_CONFIGURATION
 	"slow-configure":  slowConfigure,  // reports progress for as long as BAD_FOR says, then goes on
 	"exit":            exits,          // ends with 37 in COMPONENT_EXECUTION
 }
@@ -395,6 +396,8 @@ func severed() {
 		select {}
 	}})
 }
+
+func stuckConfigure() { good(work{configure: func() error { select {} }}) }
 
 func slowConfigure() {
 	d, err := time.ParseDuration(os.Getenv("BAD_FOR"))

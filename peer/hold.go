@@ -19,17 +19,17 @@ import (
 	"github.com/seed-04209a44/peerd/supervisor"
 )
 
-// host holds the processes of generations: the keeper's process, by its
+// holder holds the processes of generations: the keeper's process, by its
 // client, or, where there is none, this very one.
-type host interface {
+type holder interface {
 	Capture(ctx context.Context, key string, o keeper.Output) (*keeper.Capture, error)
 	Close() error
 }
 
-// openHost connects to the keeper, or spawns directly where argv is empty.
-func (p *Peer) openHost(ctx context.Context, argv []string, folder string) (err error) {
+// openHolder connects to the keeper, or spawns directly where argv is empty.
+func (p *Peer) openHolder(ctx context.Context, argv []string, folder string) (err error) {
 	if len(argv) == 0 {
-		p.host = keeper.New(p.door)
+		p.holder = keeper.New(p.door)
 		return nil
 	}
 	p.keeper, err = keeper.Connect(ctx, keeper.Settings{
@@ -39,7 +39,7 @@ func (p *Peer) openHost(ctx context.Context, argv []string, folder string) (err 
 	if err != nil {
 		return fmt.Errorf("cannot have a keeper: %w", err)
 	}
-	p.host = p.keeper
+	p.holder = p.keeper
 	return nil
 }
 
@@ -67,9 +67,6 @@ func cutLast(s string) (before, after string) {
 	i := strings.LastIndexByte(s, '/')
 	return s[:max(i, 0)], s[i+1:]
 }
-
-// processName is what the processes of an instance are found by.
-func (l *launcher) processName(spec *profiles.Spec) string { return spec.Address + l.mark }
 
 // folder is the private folder of a generation. Its name is short, as sockets
 // lie in it, and follows from the key, so that it is found again.
@@ -106,7 +103,7 @@ func (g *generation) Identity() []byte {
 	if g.proc == nil {
 		return nil
 	}
-	return rawJSON(life{Identity: g.proc.Identity(), StartedAt: g.spawnedAt, Line: g.output.Seen(), Hash: g.spec.Hash})
+	return rawJSON(life{Identity: g.proc.Identity(), StartedAt: g.spawnedAt, Line: g.output.Seen(), Hash: g.definition().Hash})
 }
 
 func parseLife(live []byte) (l life, err error) {
@@ -114,10 +111,4 @@ func parseLife(live []byte) (l life, err error) {
 		err = fmt.Errorf("cannot read who lived: %w", err)
 	}
 	return l, err
-}
-
-// markOf tells the peers of one host apart by their state folder.
-func markOf(stateDir string) string {
-	sum := sha256.Sum256([]byte(stateDir))
-	return "@" + hex.EncodeToString(sum[:4])
 }
