@@ -8,12 +8,14 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 	"golang.org/x/sync/errgroup"
 
+	"github.com/seed-04209a44/peerd/api"
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/controller"
 	"github.com/seed-04209a44/peerd/exchange"
@@ -113,7 +115,7 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 		l = tls.NewListener(l, security)
 	}
 	server := &http.Server{
-		Handler: c.Handler(), ReadHeaderTimeout: headerTimeout,
+		Handler: fleetRoutes(c), ReadHeaderTimeout: headerTimeout,
 		ErrorLog: p.log.Named("controller").StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 	}
 	g, ctx := errgroup.WithContext(ctx)
@@ -138,6 +140,19 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 		return nil
 	})
 	return g.Wait()
+}
+
+// fleetRoutes takes in connectors where they connect, and serves the management
+// everywhere else.
+func fleetRoutes(c *controller.Controller) http.Handler {
+	connectors, management := c.Handler(), c.Management()
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/exchange/controller" || strings.HasPrefix(r.URL.Path, "/ws/controller/") {
+			connectors.ServeHTTP(w, r)
+			return
+		}
+		management.ServeHTTP(w, r)
+	})
 }
 
 // openEngine opens what a controller decides with: an engine of this process,
@@ -175,13 +190,39 @@ func controllerTLS(files profiles.TLSFiles) (*tls.Config, error) {
 
 func (p *Peer) controllerOptions(set *profiles.ControllerSettings, engine cluster.Engine, security *tls.Config) controller.Options {
 	o := controller.Options{Identifier: set.Identifier, Engine: engine, Observe: p.observeController}
-	if security != nil && security.ClientCAs != nil {
-		o.Authenticate = controller.Certificates(security.ClientCAs)
-	}
 	for _, r := range set.Access {
 		o.Access = append(o.Access, controller.Rule(r))
 	}
+	if security != nil && security.ClientCAs != nil {
+		o.Authenticate = controller.Certificates(security.ClientCAs)
+		o.Management.Caller = o.Authenticate
+		return o
+	}
+	o.Management.Caller = p.localCaller
 	return o
+}
+
+// localCaller is the caller of the management where no certificates are asked
+// for: everybody may look, and only an administrator of this peer, on this host,
+// may act.
+func (p *Peer) localCaller(r *http.Request) (controller.Identity, error) {
+	if r.Method == http.MethodGet {
+		return controller.Identity{}, nil
+	}
+	who, err := api.CallerOf(r)
+	if err != nil {
+		return controller.Identity{}, fmt.Errorf("%w: without tls only callers on this host may act (%w)", err, websocket.ErrUnauthorized)
+	}
+	plan, _ := p.currentPlan()
+	role, err := api.Access(plan.Peer.Access)
+	if err != nil {
+		return controller.Identity{}, err
+	}
+	caller := role(who)
+	if caller.Role < control.Admin {
+		return controller.Identity{}, fmt.Errorf("%s is no administrator of this peer: %w", caller.By, websocket.ErrUnauthorized)
+	}
+	return controller.Identity{Name: caller.By}, nil
 }
 
 // observeController logs what happens in the controller; refusals are the audit.
