@@ -269,9 +269,14 @@ func (p *Peer) wind(ctx context.Context) {
 	for i, v := range views {
 		keys[i] = v.Key
 	}
-	done := make(chan error, 1)
-	// The cause is not a command: it leaves what operators want as it is.
-	go func() { done <- p.sup.Drain(ctx, lifecycle.CauseReload, "peerd shutdown") }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// The cause is not a command: it leaves what operators want as it is.
+		if err := p.sup.Drain(ctx, lifecycle.CauseReload, "peerd shutdown"); err != nil {
+			p.log.Error("cannot stop everything", "error", err)
+		}
+	}()
 	select {
 	case <-done:
 	case <-p.hasten:
