@@ -71,3 +71,25 @@ components:
 		t.Errorf("the hook did not run: %v", err)
 	}
 }
+
+// A component without replicas can be scaled up again, and a scaling that
+// fails leaves nothing behind that the next reload would do.
+func TestScaleToNoneAndBack(t *testing.T) {
+	t.Parallel()
+	p := start(t, "components: {web: {command: [/bin/sleep, \"600\"]}}\n")
+	p.running("web")
+	p.must("scale", "web", "0")
+	if left := p.ps(); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+	p.must("scale", "web", "2")
+	p.running("web#1", "web#2")
+	p.write("components: {web: {command: [/bin/sleep, \"600\"], nonsense: 1}}\n")
+	p.refused(7, "nonsense", "scale", "web", "3")
+	p.write("components: {web: {command: [/bin/sleep, \"600\"]}}\n")
+	p.must("reload")
+	if now := p.ps(); len(now) != 2 {
+		t.Errorf("a scaling that failed was done later: %v", now)
+	}
+	p.refused(2, "--no-wait", "restart", "--rolling", "--no-wait", "web")
+}

@@ -27,7 +27,7 @@ const patience = 60 * time.Second
 // peerd is one peer under test. Its folders are in dir, whose path is short,
 // as those of unix sockets must be. It belongs to the test's goroutine.
 type peerd struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	profile string               // the file it runs
 	env     []string             // of peerd and ccpc
@@ -43,7 +43,7 @@ type peerd struct {
 const head = "application: {guid: acc}\npeer: {name: acc, stateDir: state, runtimeDir: run}\n"
 
 // prepare makes the folders and the profile of a peer that does not run yet.
-func prepare(t *testing.T, body string) *peerd {
+func prepare(t testing.TB, body string) *peerd {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "acc")
 	if err != nil {
@@ -73,7 +73,7 @@ func prepare(t *testing.T, body string) *peerd {
 
 // start runs a peer with a profile made of head and body, and waits until the
 // plan is applied.
-func start(t *testing.T, body string) *peerd {
+func start(t testing.TB, body string) *peerd {
 	t.Helper()
 	p := prepare(t, body)
 	p.run()

@@ -272,20 +272,21 @@ func (b *Batches) Retry(ctx context.Context, id string) (Batch, error) {
 	return b.Get(id)
 }
 
-// Wait returns a batch when it has ended.
+// Wait returns a batch when it has ended, or as it stands, with ctx's error,
+// when ctx does.
 func (b *Batches) Wait(ctx context.Context, id string) (Batch, error) {
-	ctx, done := context.WithCancel(ctx)
-	defer done()
-	var last Batch
-	err := b.Observe(ctx, Observed{ID: id}, func(batch Batch) {
-		if last = batch; last.Status.Terminal() {
-			done()
+	for {
+		ended, news := b.view.ended(id)
+		if ended {
+			return b.Get(id)
 		}
-	})
-	if last.Status.Terminal() {
-		return last, nil
+		select {
+		case <-news:
+		case <-ctx.Done():
+			batch, err := b.Get(id)
+			return batch, errors.Join(ctx.Err(), err)
+		}
 	}
-	return last, err
 }
 
 // Observed says which batches are observed: one, or all of a key, or, with

@@ -179,6 +179,15 @@ func (v *batchView) get(id string) (Batch, bool) {
 	return Batch{}, false
 }
 
+// ended tells whether a batch has ended, or is not there, and returns a channel
+// that is closed with the next change.
+func (v *batchView) ended(id string) (bool, <-chan struct{}) {
+	v.mu.Lock()
+	defer v.mu.Unlock()
+	r := v.records[id]
+	return r == nil || !r.defined || r.status().Terminal(), v.news
+}
+
 func (v *batchView) revisionOf(id string) uint64 {
 	v.mu.Lock()
 	defer v.mu.Unlock()

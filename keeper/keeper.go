@@ -16,6 +16,7 @@ import (
 // process. Its methods are safe for concurrent use.
 type Keeper struct {
 	door *process.Door
+	turn sync.Mutex // held by the one user who is heard
 
 	mu       sync.Mutex // guards all following fields
 	held     map[string]*held

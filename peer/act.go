@@ -69,6 +69,9 @@ func (p *Peer) restart(ctx context.Context, r control.ActRequest, tell progress)
 
 // roll acts on one instance after the other and stops at the first that fails.
 func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a action) ([]control.Outcome, error) {
+	if r.NoWait {
+		return nil, control.Errorf(control.CodeUsage, "--rolling waits for each instance before the next: leave --no-wait out")
+	}
 	views, err := p.pick(r.Selection)
 	if err != nil {
 		return nil, err

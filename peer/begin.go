@@ -21,10 +21,14 @@ func (g *generation) begin(ctx context.Context, ready *readiness, dir string) {
 		}
 		return
 	}
+	if g.spec.Forks && !g.inBackground(ctx) {
+		return
+	}
 	if !ready.asks() {
 		g.yieldSlot() // merely staying alive takes nobody's turn
 	}
 	if err := ready.wait(ctx); err == nil {
+		g.isReady.Store(true)
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvReady})
 		g.started()
 	}

@@ -3,6 +3,7 @@ package peer
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"syscall"
@@ -33,12 +34,12 @@ func claimFolder(dir string) (*os.File, error) {
 	return f, nil
 }
 
-// freshFolder makes the empty folder dir/i for the private folders of
-// generations, and returns its path.
-func freshFolder(dir string) (string, error) {
+// runFolder makes the folder dir/i for the private folders of generations, where
+// it is missing, and returns its path.
+func runFolder(dir string) (string, error) {
 	run := filepath.Join(dir, "i")
-	if err := os.RemoveAll(run); err != nil {
+	if err := os.Mkdir(run, 0o711); err != nil && !errors.Is(err, fs.ErrExist) {
 		return "", err
 	}
-	return run, os.Mkdir(run, 0o711)
+	return run, nil
 }

@@ -116,7 +116,7 @@ func (g *generation) relimit() {
 	if proc == nil {
 		return
 	}
-	if err := g.l.door.SetLimits(proc, limitsOf(g.definition())); err != nil {
+	if err := g.l.door.SetLimits(proc.Process, limitsOf(g.definition())); err != nil {
 		g.log.Error("the limits in force are not those of the profile; a restart enforces them", "error", err)
 	}
 }

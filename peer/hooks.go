@@ -28,7 +28,7 @@ func (g *generation) runHook(ctx context.Context, name string, argv []string) er
 	}
 	proc, err := g.l.door.Start(process.Spec{
 		Path: path, Args: argv, Env: g.environment(), Dir: g.spec.WorkingDirectory,
-		Stdout: g.output.childOut, Stderr: g.output.childErr,
+		Stdout: g.output.Stdout, Stderr: g.output.Stderr,
 		Name: g.l.treeName(supervisor.KeyOf(g.spec)) + "." + strings.ToLower(name), User: g.spec.User, Group: g.spec.OSGroup,
 	})
 	if err != nil {

@@ -15,6 +15,7 @@ import (
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/profiles"
@@ -24,7 +25,8 @@ import (
 // launcher starts generations: it is the supervisor's way to processes,
 // captured output, probes and the component's channel.
 type launcher struct {
-	door   *process.Door
+	door   *process.Door // for hooks
+	holder holder
 	log    hclog.Logger
 	run    string        // folder of the private folders, one for each generation
 	logs   string        // folder of captured output
@@ -36,15 +38,19 @@ type launcher struct {
 
 // Launch implements supervisor.Launcher.
 func (l *launcher) Launch(ctx context.Context, spec *profiles.Spec, gen uint64, sink supervisor.Sink) supervisor.Handle {
+	g := l.generation(ctx, spec, gen, sink)
+	l.work.Go(g.live)
+	return g
+}
+
+func (l *launcher) generation(ctx context.Context, spec *profiles.Spec, gen uint64, sink supervisor.Sink) *generation {
 	ctx, cancel := context.WithCancel(ctx)
 	alive, dead := context.WithCancel(ctx)
-	g := &generation{
+	return &generation{
 		l: l, spec: spec, number: gen, sink: sink,
 		log: l.log.With("component", spec.Name, "application", spec.Application.GUID, "generation", gen),
-		ctx: ctx, cancel: cancel, alive: alive, dead: dead,
+		ctx: ctx, cancel: cancel, alive: alive, dead: dead, background: make(chan struct{}),
 	}
-	g.l.work.Go(g.live)
-	return g
 }
 
 // generation is one launched life of an instance; it implements
@@ -62,12 +68,16 @@ type generation struct {
 	health  monitor
 	preStop sync.Once
 
+	isReady    atomic.Bool   // a plain process passed its readiness
+	background chan struct{} // closed when a program that forks has done so
+
 	latest     atomic.Pointer[profiles.Spec] // of live changes; nil: none yet
 	relimiting sync.Mutex                    // one change of the limits at a time, the latest last
 
 	mu        sync.Mutex // guards all following fields
-	proc      *process.Process
-	output    *output
+	proc      *keeper.Process
+	output    *keeper.Capture
+	spawnedAt time.Time
 	link      *link
 	complaint string    // of the component, its last
 	says      string    // by sd_notify, of itself
@@ -94,24 +104,30 @@ func (g *generation) live() {
 		g.fail(err)
 		return
 	}
-	defer g.tidy(dir)
 	ready, err := newReadiness(g, dir)
 	if err != nil {
+		g.tidy(dir)
 		g.fail(err)
 		return
 	}
 	defer ready.close()
 	proc, err := g.spawn(ready, dir)
 	if err != nil {
+		g.tidy(dir)
 		g.fail(err)
 		return
 	}
 	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvSpawned, Pid: proc.Identity().Pid})
-	begin, stop := context.WithCancel(g.ctx)
+	g.follow(proc, ready, dir, func(ctx context.Context) { g.begin(ctx, ready, dir) })
+}
+
+// follow is the life of a spawned process: begin brings it up, until its end.
+func (g *generation) follow(proc *keeper.Process, ready *readiness, dir string, begin func(context.Context)) {
+	ctx, stop := context.WithCancel(g.ctx)
 	var starting sync.WaitGroup
-	starting.Go(func() { ready.listen(begin) })
-	starting.Go(func() { g.begin(begin, ready, dir) })
-	g.end(proc, func() {
+	starting.Go(func() { ready.listen(ctx) })
+	starting.Go(func() { begin(ctx) })
+	g.end(proc, dir, func() {
 		defer stop()
 		if !g.spec.CCP {
 			stop()
@@ -177,14 +193,14 @@ type permanentError struct{ error }
 func (g *generation) prepare() (string, error) {
 	select {
 	case g.l.slots <- struct{}{}:
-	case <-g.ctx.Done():
+	case <-g.alive.Done():
 		return "", errUnwanted
 	}
 	g.mu.Lock()
 	g.slot = true
 	g.mu.Unlock()
-	dir, err := os.MkdirTemp(g.l.run, "c")
-	if err != nil {
+	dir := g.l.folder(g.spec, g.number)
+	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
 		return "", fmt.Errorf("cannot make the private folder: %w", err)
 	}
 	if u := g.spec.User; u != "" {
@@ -207,7 +223,7 @@ func (g *generation) yieldSlot() {
 }
 
 // spawn starts the process with its output captured.
-func (g *generation) spawn(ready *readiness, dir string) (*process.Process, error) {
+func (g *generation) spawn(ready *readiness, dir string) (*keeper.Process, error) {
 	if err := descriptorGate(g.spec); err != nil {
 		return nil, &permanentError{err}
 	}
@@ -221,32 +237,44 @@ func (g *generation) spawn(ready *readiness, dir string) (*process.Process, erro
 	if cannot := g.l.door.Unsupported(ps); len(cannot) > 0 {
 		return nil, &permanentError{fmt.Errorf("this host cannot enforce what the profile asks: %s", join(cannot))}
 	}
-	out, err := openOutput(filepath.Join(g.l.logs, g.spec.Application.GUID, g.spec.Name), dir, g.spec, ready.listener)
+	out, err := g.l.holder.Capture(g.alive, g.l.key(g.spec, g.number), g.l.output(g.spec, dir))
 	if err != nil {
 		return nil, fmt.Errorf("cannot capture the output: %w", err)
 	}
-	ps.Stdout, ps.Stderr = out.childOut, out.childErr
 	g.mu.Lock()
 	g.output = out
 	g.mu.Unlock()
-	if err := g.beforeStart(); err != nil {
-		out.close()
-		return nil, err
+	err = g.beforeStart()
+	if err == nil {
+		err = g.calledOff()
 	}
+	var proc *keeper.Process
+	if err == nil {
+		// From here on it is known only in the end whether there is a process.
+		proc, err = out.Spawn(context.WithoutCancel(g.ctx), ps)
+	}
+	if err != nil {
+		return nil, errors.Join(err, out.Forget())
+	}
+	g.own(proc)
+	return proc, nil
+}
+
+func (g *generation) calledOff() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.unwanted != nil {
-		out.close()
-		return nil, g.unwanted
+	return g.unwanted
+}
+
+// own takes a spawned process. One that was called off meanwhile is ended.
+func (g *generation) own(proc *keeper.Process) {
+	g.mu.Lock()
+	g.proc, g.spawnedAt = proc, time.Now()
+	unwanted := g.unwanted
+	g.mu.Unlock()
+	if unwanted != nil {
+		g.Kill()
 	}
-	proc, err := g.l.door.Start(ps)
-	ready.spawned()
-	if err != nil {
-		out.close()
-		return nil, err
-	}
-	g.proc = proc
-	return proc, nil
 }
 
 // beforeStart runs the preStart hook, within the time that a launch may take.
@@ -257,14 +285,19 @@ func (g *generation) beforeStart() error {
 }
 
 // end waits for the leader, then for its tree, and tells both. stopStart ends
-// what still tries to bring the component up.
-func (g *generation) end(proc *process.Process, stopStart func()) {
+// what still tries to bring the component up. A process that is let go lives on,
+// and so does its folder.
+func (g *generation) end(proc *keeper.Process, dir string, stopStart func()) {
 	defer proc.Release()
+	if heir := g.heir(proc); heir != nil {
+		g.end(heir, dir, stopStart)
+		return
+	}
 	letGo := false
 	select {
 	case <-proc.Exited():
 	case <-g.ctx.Done():
-		letGo = true // it lives on, and nobody listens any more
+		letGo = true
 	}
 	g.dead()
 	g.health.stop()
@@ -272,7 +305,6 @@ func (g *generation) end(proc *process.Process, stopStart func()) {
 	g.yieldSlot()
 	g.closeLink()
 	if letGo {
-		g.output.close()
 		return
 	}
 	x := proc.Exit()
@@ -286,10 +318,14 @@ func (g *generation) end(proc *process.Process, stopStart func()) {
 		select {
 		case <-proc.Empty():
 		case <-g.ctx.Done():
+			return
 		}
 	}
 	g.afterwards()
-	g.output.close()
+	if err := g.output.Drain(); err != nil {
+		g.log.Warn("cannot store the last output", "error", err)
+	}
+	g.tidy(dir)
 	if len(left) > 0 {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvGone})
 		return
@@ -345,12 +381,12 @@ func (g *generation) Kill() {
 
 // process returns the spawned process; with callOff, a spawn that has not
 // happened yet will not.
-func (g *generation) process(callOff bool) *process.Process {
+func (g *generation) process(callOff bool) *keeper.Process {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.proc == nil && callOff {
 		g.unwanted = errUnwanted
-		g.cancel()
+		g.dead()
 	}
 	return g.proc
 }
@@ -361,22 +397,42 @@ func (g *generation) Release() {
 	g.health.stop()
 }
 
-// Identity implements supervisor.Identifier.
-func (g *generation) Identity() []byte {
-	if proc := g.process(false); proc != nil {
-		return rawJSON(proc.Identity())
+// Settled implements supervisor.Settler: the exit is on disk, and nobody else
+// needs to remember it.
+func (g *generation) Settled() {
+	out := g.capture()
+	if out == nil {
+		return
 	}
-	return nil
+	g.l.work.Go(func() {
+		if err := out.Forget(); err != nil {
+			g.log.Warn("the keeper cannot forget", "error", err)
+		}
+	})
 }
 
 func (g *generation) dropped() int64 {
-	g.mu.Lock()
-	out := g.output
-	g.mu.Unlock()
+	out := g.capture()
 	if out == nil {
 		return 0
 	}
-	return out.dropped()
+	ctx, cancel := context.WithTimeout(context.Background(), askKeeper)
+	defer cancel()
+	n, err := out.Dropped(ctx)
+	if err != nil {
+		g.log.Debug("cannot count the dropped bytes", "error", err)
+	}
+	return n
+}
+
+// askKeeper bounds how long a question to the keeper may take that somebody
+// waits for.
+const askKeeper = 2 * time.Second
+
+func (g *generation) capture() *keeper.Capture {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.output
 }
 
 func (g *generation) members() []process.Member {
@@ -401,11 +457,11 @@ func generationOf(v *supervisor.View) *generation {
 }
 
 func (g *generation) clearOutput() error {
-	g.mu.Lock()
-	out := g.output
-	g.mu.Unlock()
+	out := g.capture()
 	if out == nil {
 		return nil
 	}
-	return out.clear()
+	ctx, cancel := context.WithTimeout(context.Background(), askKeeper)
+	defer cancel()
+	return out.Clear(ctx)
 }

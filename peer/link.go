@@ -12,6 +12,7 @@ import (
 	"github.com/seed-04209a44/peerd/ccp"
 	"github.com/seed-04209a44/peerd/exchange"
 	"github.com/seed-04209a44/peerd/handshake"
+	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/supervisor"
@@ -202,20 +203,12 @@ func (c connecting) Kill()                   {} // the machine decides about for
 func (c connecting) Belongs(pid int) bool { return belongs(c.g.process(false), pid) }
 
 // belongs reports whether pid is part of a process's tree.
-func belongs(p *process.Process, pid int) bool {
+func belongs(p *keeper.Process, pid int) bool {
 	return p != nil && slices.ContainsFunc(p.Members(), func(m process.Member) bool { return m.Pid == pid })
 }
 
 func (c connecting) FirstLine(ctx context.Context) (string, error) {
-	select {
-	case line, ok := <-c.g.output.first:
-		if !ok {
-			return "", errors.New("its stdout ended without a line")
-		}
-		return line, nil
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
+	return c.g.output.FirstLine(ctx)
 }
 
 // configuration answers a component's DATA_REQUEST.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/seed-04209a44/peerd/control"
@@ -176,6 +177,11 @@ func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, er
 		Plan:     control.PlanStatus{Hash: plan.Hash, AppliedAt: applied},
 		Degraded: p.troubles(), Counts: map[string]int{}, Warnings: plan.Warnings,
 		Containment: p.door.Containment(), Connector: p.linkStatus(), Controller: p.controllerStatus(),
+	}
+	if p.keeper == nil {
+		st.Warnings = append(slices.Clone(st.Warnings), "no keeper on this platform: components end with this peer, and what they write and how they end is lost while it is away")
+	} else {
+		st.KeeperPid = p.keeper.Pid()
 	}
 	for _, v := range p.sup.Views() {
 		st.Counts[v.Machine.Status.String()]++

@@ -2,10 +2,8 @@ package peer
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 
@@ -85,25 +83,6 @@ func (p *Peer) wish(views []*supervisor.View, desired string) error {
 	return nil
 }
 
-// recover reads what an earlier peer left. Processes it left behind are ended
-// before anything starts, so that no instance ever lives twice.
-func (p *Peer) recover() (map[supervisor.Key]supervisor.Restored, error) {
-	rows, err := p.journal.Instances()
-	if err != nil {
-		return nil, fmt.Errorf("cannot read what was running: %w", err)
-	}
-	restored := make(map[supervisor.Key]supervisor.Restored, len(rows))
-	for _, row := range rows {
-		k := supervisor.Key{Application: row.Application, Name: row.Name}
-		restored[k] = supervisor.Restored{Generation: row.Generation, Down: row.Desired == "down"}
-		p.wishes.want[k] = row.Desired
-		if err := p.closeHistory(row); err != nil {
-			return nil, err
-		}
-	}
-	return restored, nil
-}
-
 // remember adds to known what history tells of instances that join the plan
 // again: their generations go on where they ended.
 func (p *Peer) remember(known map[supervisor.Key]supervisor.Restored, changes []profiles.Change) error {
@@ -126,60 +105,9 @@ func (p *Peer) remember(known map[supervisor.Key]supervisor.Restored, changes []
 	return nil
 }
 
-// closeHistory ends the story of a generation that an earlier peer could not:
-// what still lives of it is killed, and the record says that its exit is
-// unknown.
-func (p *Peer) closeHistory(row journal.Instance) error {
-	recs, err := p.journal.Read(journal.Filter{Application: row.Application, Name: row.Name, Last: 1})
-	if err != nil {
-		return fmt.Errorf("cannot read the history of %s/%s: %w", row.Application, row.Name, err)
-	}
-	reason := "it ended while no peer was watching"
-	leftovers, err := p.leftovers(row, recs)
-	if err != nil {
-		return err
-	}
-	for _, id := range leftovers {
-		left, err := p.killLeftover(id)
-		if err != nil {
-			return fmt.Errorf("cannot look for what is left of %s/%s: %w", row.Application, row.Name, err)
-		}
-		if len(left) > 0 {
-			return fmt.Errorf("cannot start: of %s/%s is still there, and cannot be killed: %s", row.Application, row.Name, describeMembers(left))
-		}
-		reason = "ended by the next peer after the peer that launched it was gone"
-	}
-	if len(recs) == 0 {
-		return nil
-	}
-	steps, err := p.toRest(recs[0], reason)
-	if len(steps) == 0 || err != nil {
-		return err
-	}
-	_, err = p.journal.Append(steps, journal.Instance{Application: row.Application, Name: row.Name, Generation: row.Generation, Desired: row.Desired})
-	return err
-}
-
-// leftovers identifies what may still live of an instance: the process that the
-// journal names and, when the peer died in the midst of a start and could not
-// write it down, whatever bears the name of the instance's tree.
-func (p *Peer) leftovers(row journal.Instance, recs []journal.Record) ([]process.Identity, error) {
-	if row.Live != nil {
-		var id process.Identity
-		if err := json.Unmarshal(row.Live, &id); err != nil {
-			return nil, fmt.Errorf("cannot read who %s/%s was: %w", row.Application, row.Name, err)
-		}
-		return []process.Identity{id}, nil
-	}
-	if len(recs) == 0 {
-		return nil, nil
-	}
-	return p.door.Find(p.launcher.treeName(supervisor.Key{Application: row.Application, Name: row.Name}))
-}
-
 // toRest are the steps of the machine from an instance's last record to
 // stopped, where every instance of a new peer begins.
-func (p *Peer) toRest(last journal.Record, reason string) ([]journal.Record, error) {
+func (p *Peer) toRest(last journal.Record, exit process.Exit) ([]journal.Record, error) {
 	status, err := lifecycle.ParseStatus(last.To)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the history of %s/%s: %w", last.Application, last.Name, err)
@@ -197,17 +125,17 @@ func (p *Peer) toRest(last journal.Record, reason string) ([]journal.Record, err
 	step.Pid = last.Pid
 	stopping := step
 	stopping.To, stopping.State = lifecycle.Stopping.String(), last.State
-	step.From, step.Exit = stopping.To, &journal.Exit{Code: -1, Reason: reason}
+	step.From, step.Exit = stopping.To, &journal.Exit{Code: exit.Code, Signal: exit.Signal, Reason: exit.Reason}
 	return []journal.Record{stopping, step}, nil
 }
 
-// killLeftover ends what an earlier peer left of one instance and returns what
-// could not be ended. A zombie is none: its parent, who is somebody else now,
-// may take its time to wait for it.
-func (p *Peer) killLeftover(id process.Identity) ([]process.Member, error) {
+// killLeftover ends what an earlier peer left of one instance and returns how
+// its leader ended and what could not be ended. A zombie is none: its parent,
+// who is somebody else now, may take its time to wait for it.
+func (p *Peer) killLeftover(id process.Identity) (process.Exit, []process.Member, error) {
 	proc, err := p.door.Adopt(id)
 	if err != nil {
-		return nil, err
+		return process.Exit{}, nil, err
 	}
 	defer proc.Release()
 	ctx, cancel := context.WithTimeout(context.Background(), killPatience)
@@ -220,7 +148,7 @@ func (p *Peer) killLeftover(id process.Identity) ([]process.Member, error) {
 		done()
 		left := proc.Members()
 		if len(left) == 0 || ctx.Err() != nil {
-			return left, nil
+			return proc.Exit(), left, nil
 		}
 		<-look.C
 	}
@@ -266,7 +194,3 @@ func (d *degraded) has(part string) bool {
 	defer d.mu.Unlock()
 	return d.reasons[part] != ""
 }
-
-// looksLikeHandshake reports whether a first line of stdout is for go-plugin
-// and not for the log.
-func looksLikeHandshake(line string) bool { return strings.Count(line, "|") >= 4 }

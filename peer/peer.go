@@ -18,6 +18,7 @@ import (
 
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/journal"
+	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/profiles"
@@ -31,6 +32,9 @@ type Options struct {
 	Logger  hclog.Logger
 	// LevelFromProfile sets the logger's level to the profile's peer.logLevel.
 	LevelFromProfile bool
+	// Keeper is the command line that starts a keeper: what calls keeper.Main.
+	// Empty: components are spawned by the peer itself and do not outlive it.
+	Keeper []string
 	// Ready is called once, when the first plan is applied and the API listens;
 	// may be nil.
 	Ready func()
@@ -43,6 +47,8 @@ type Peer struct {
 	log       hclog.Logger
 	startedAt time.Time
 	door      *process.Door
+	holder    holder
+	keeper    *keeper.Client // nil where the peer spawns directly
 	journal   *journal.Journal
 	sup       *supervisor.Supervisor
 	launcher  *launcher
@@ -109,8 +115,11 @@ func New(o Options) (*Peer, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot use the runtime folder %s: %w", set.RuntimeDir, err), p.close())
 	}
+	if err := p.openHolder(context.Background(), o.Keeper, set.RuntimeDir); err != nil {
+		return nil, errors.Join(err, p.close())
+	}
 	p.launcher = &launcher{
-		door: door, log: o.Logger.Named("component"), run: run, logs: p.logDir,
+		door: door, holder: p.holder, log: o.Logger.Named("component"), run: run, logs: p.logDir,
 		slots: make(chan struct{}, maxStarting()), levels: p.levels, tag: tagOf(set.StateDir),
 	}
 	p.sup = supervisor.New(supervisor.Options{
@@ -141,11 +150,15 @@ func (p *Peer) takeRuntimeDir(dir string) (run string, err error) {
 	if p.claim, err = claimFolder(dir); err != nil {
 		return "", err
 	}
-	return freshFolder(dir)
+	return runFolder(dir)
 }
 
 func (p *Peer) close() error {
-	err := errors.Join(p.door.Close(), p.journal.Close())
+	var err error
+	if p.holder != nil {
+		err = p.holder.Close()
+	}
+	err = errors.Join(err, p.door.Close(), p.journal.Close())
 	if p.claim != nil {
 		err = errors.Join(err, p.claim.Close())
 	}
@@ -218,7 +231,7 @@ func ended(err error) error {
 
 // begin applies the first plan on top of what the journal remembers.
 func (p *Peer) begin(ctx context.Context) error {
-	restore, err := p.recover()
+	restore, err := p.recover(ctx)
 	if err != nil {
 		return err
 	}

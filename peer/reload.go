@@ -98,8 +98,37 @@ func publicChange(c profiles.Change) control.Change {
 }
 
 // settle is how long the files must be quiet before they are read: editors
-// and deployments write in several steps.
-const settle = 150 * time.Millisecond
+// and deployments write in several steps. A folder that is never quiet is read
+// after maxSettle all the same.
+const (
+	settle    = 150 * time.Millisecond
+	maxSettle = 2 * time.Second
+)
+
+// quiet fires once nothing has happened for settle, at the latest maxSettle
+// after the first event. It belongs to one goroutine.
+type quiet struct {
+	timer *time.Timer
+	first time.Time // of the events waiting; zero without any
+}
+
+func newQuiet() *quiet {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return &quiet{timer: t}
+}
+
+// event puts the firing off.
+func (q *quiet) event() {
+	now := time.Now()
+	if q.first.IsZero() {
+		q.first = now
+	}
+	q.timer.Reset(min(settle, max(0, maxSettle-now.Sub(q.first))))
+}
+
+// fired begins anew; it is called when the timer has fired.
+func (q *quiet) fired() { q.first = time.Time{} }
 
 // watch reloads when a file of the profile changes, until ctx ends. It watches
 // folders, as a watch on a file goes deaf with the first atomic rename.
@@ -111,18 +140,19 @@ func (p *Peer) watch(ctx context.Context) {
 	}
 	defer w.Close()
 	p.follow(w)
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
-	defer timer.Stop()
+	changes := newQuiet()
+	defer changes.timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.Events:
-			timer.Reset(settle)
+			changes.event()
 		case err := <-w.Errors:
+			changes.event() // events were lost
 			p.log.Warn("cannot watch the profile; reload by hand or by SIGHUP", "error", err)
-		case <-timer.C:
+		case <-changes.timer.C:
+			changes.fired()
 			p.reloadIfChanged(ctx)
 			p.follow(w)
 		}

@@ -57,7 +57,7 @@ func (g *generation) processSpec(ready *readiness, dir string) (process.Spec, er
 	}
 	return process.Spec{
 		Path: s.Path, Args: append([]string{s.Path}, s.Args...), Env: env, Dir: s.WorkingDirectory,
-		Extra: ready.files(), Name: g.l.treeName(supervisor.KeyOf(s)), User: s.User, Group: s.OSGroup,
+		Name: g.l.treeName(supervisor.KeyOf(s)), User: s.User, Group: s.OSGroup,
 		Limits: limitsOf(s),
 		Sandbox: process.Sandbox{
 			NoNewPrivileges: s.Sandbox.NoNewPrivileges, ReadOnly: s.Sandbox.ReadOnly,

@@ -127,6 +127,7 @@ type Spec struct {
 	Logs             Logs
 	Schedule         string
 	OneShot          bool
+	Forks            bool // the leader ends with 0, and the process it leaves is the instance
 	Hooks            Hooks
 	Watch            []string
 }

@@ -34,6 +34,8 @@ type actor struct {
 	exitAt  time.Time // of machine.LastExit
 	fault   error
 	unsaved []Entry
+	// settling are told once nothing is unsaved.
+	settling []Settler
 	// retrying: a saveMsg is on its way.
 	retrying bool
 	retired  bool
@@ -182,7 +184,7 @@ func (a *actor) step(ctx context.Context, e lifecycle.Event, verdict chan<- erro
 	if verdict != nil {
 		verdict <- rejected
 	}
-	a.monitor(before)
+	a.monitor(before, e)
 }
 
 // ended reports whether the generation that lived before lives no more.
@@ -201,6 +203,9 @@ func (a *actor) endGeneration() {
 	if a.handle != nil {
 		a.release()
 		a.handle.Release()
+		if s, ok := a.handle.(Settler); ok {
+			a.settling = append(a.settling, s)
+		}
 		a.handle = nil
 	}
 	if a.next != nil {
@@ -208,12 +213,14 @@ func (a *actor) endGeneration() {
 	}
 }
 
-func (a *actor) monitor(before lifecycle.Machine) {
+// monitor has the health checked while the generation runs; one that was taken
+// up was not checked by this supervisor before.
+func (a *actor) monitor(before lifecycle.Machine, e lifecycle.Event) {
 	mon, ok := a.handle.(Monitor)
 	if !ok {
 		return
 	}
-	was := before.Status == lifecycle.Running && before.Generation == a.machine.Generation
+	was := before.Status == lifecycle.Running && before.Generation == a.machine.Generation && e.Kind != lifecycle.EvRecovered
 	is := a.machine.Status == lifecycle.Running
 	if is && !was {
 		mon.StartHealth(a.spec)
@@ -270,6 +277,18 @@ func (a *actor) launch(ctx context.Context, generation uint64) {
 	}
 	ctx, a.release = context.WithCancel(ctx)
 	a.handle = a.sup.opts.Launcher.Launch(ctx, a.spec, generation, s)
+}
+
+// adopt takes up a generation that lives, or whose end is to be recorded.
+func (a *actor) adopt(ctx context.Context, what Adoption) {
+	sink := sink{a: a, generation: what.Generation}
+	r, ok := a.sup.opts.Launcher.(Reattacher)
+	if !ok {
+		sink.Emit(lifecycle.Event{Kind: lifecycle.EvGone})
+		return
+	}
+	ctx, a.release = context.WithCancel(ctx)
+	a.handle = r.Reattach(ctx, a.spec, what, sink)
 }
 
 func (a *actor) setTimer(ef lifecycle.Effect) {

@@ -54,12 +54,41 @@ func (s *Supervisor) admit(ctx context.Context, spec *profiles.Spec, msg applyMs
 		return
 	}
 	before := msg.restore[k]
+	if before.Live != nil {
+		s.readmit(ctx, spec, before, msg.by)
+		return
+	}
 	a := newActor(s, spec, lifecycle.Machine{Generation: before.Generation, Since: time.Now()})
 	s.specs[k] = spec
 	s.setActor(k, a)
 	s.wg.Go(func() { a.run(ctx) })
 	if startsItself(spec) && !before.Down {
 		s.raise(k, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by})
+	}
+}
+
+// readmit adds an instance whose generation an earlier supervisor has launched,
+// and goes on with what was wanted of it.
+func (s *Supervisor) readmit(ctx context.Context, spec *profiles.Spec, before Restored, by string) {
+	k := KeyOf(spec)
+	desired := lifecycle.Up
+	if before.Down {
+		desired = lifecycle.Down
+	}
+	m := lifecycle.Resume(before.Last, desired)
+	m.Since = time.Now()
+	a := newActor(s, spec, m)
+	s.specs[k] = spec
+	s.setActor(k, a)
+	s.wg.Go(func() {
+		a.adopt(ctx, Adoption{Generation: before.Generation, Status: m.Status, State: m.State, Live: before.Live})
+		a.run(ctx)
+	})
+	switch {
+	case before.Down:
+		s.hold(k, lifecycle.Event{Kind: lifecycle.EvStop, Cause: lifecycle.CauseCommand, By: by})
+	case before.Changed:
+		s.hold(k, lifecycle.Event{Kind: lifecycle.EvRestart, Cause: lifecycle.CauseReload, By: by, Detail: "definition changed"})
 	}
 }
 

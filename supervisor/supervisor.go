@@ -100,6 +100,11 @@ type (
 type Restored struct {
 	Generation uint64
 	Down       bool // an operator wanted it down
+	// Live is the identity of a generation that may live still, or whose end
+	// nobody has recorded; nil: there is none. Last is the newest record of it.
+	Live    []byte
+	Last    lifecycle.Transition
+	Changed bool // the definition it was launched by is not the plan's
 }
 
 // New makes a supervisor; nothing happens before Run.

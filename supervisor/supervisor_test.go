@@ -337,10 +337,9 @@ func TestDrainDoesNotWaitForTheUnkillable(t *testing.T) {
 		w.mu.Lock()
 		f := w.alive[key("a")]
 		w.mu.Unlock()
-		go func() {
-			time.Sleep(11 * time.Second)
+		time.AfterFunc(11*time.Second, func() {
 			f.sink.Emit(lifecycle.Event{Kind: lifecycle.EvUnkillable, Detail: "pid 1 (state D)"})
-		}()
+		})
 		f.immortal.Store(true)
 		if err := w.sup.Drain(w.t.Context(), lifecycle.CauseReload, "test"); err != nil {
 			t.Fatal(err)

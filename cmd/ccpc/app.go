@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/seed-04209a44/peerd/cmd/internal/cliargs"
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/internal/version"
 )
@@ -28,7 +29,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		p.complete(ctx, app, args[2:])
 		return 0
 	}
-	err := app.RunContext(ctx, arrange(app, args))
+	err := app.RunContext(ctx, cliargs.Arrange(app, args))
 	if err == nil {
 		return 0
 	}

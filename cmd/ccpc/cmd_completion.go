@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/seed-04209a44/peerd/api"
+	"github.com/seed-04209a44/peerd/cmd/internal/cliargs"
 	"github.com/seed-04209a44/peerd/control"
 )
 
@@ -98,7 +99,7 @@ type words struct {
 }
 
 func parseWords(app *cli.App, before []string) words {
-	known := knownFlags(app)
+	known := cliargs.Flags(app)
 	var l words
 	for _, w := range before {
 		name, value, hasValue := strings.Cut(strings.TrimLeft(w, "-"), "=")
@@ -110,7 +111,7 @@ func parseWords(app *cli.App, before []string) words {
 			}
 			l.valueOf = ""
 		case strings.HasPrefix(w, "-"):
-			if known[name].takesValue && !hasValue {
+			if known[name].TakesValue && !hasValue {
 				l.valueOf = name
 			} else if name == "socket" {
 				l.socket = value

@@ -75,6 +75,9 @@ func (p *program) answer(item json.RawMessage, alone bool) error {
 		return fmt.Errorf("cannot read the answer: %w", err)
 	}
 	values := flatten(d.Data)
+	if len(values) == 1 && values[0][0] == "" {
+		values[0][0] = d.What // a single value has no name of its own
+	}
 	if alone {
 		return p.out.value(d, func() error { return p.out.rows(nil, values) })
 	}
