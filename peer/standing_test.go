@@ -2,6 +2,7 @@ package peer
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -144,5 +145,34 @@ func TestTermThatCannotBeRememberedIsRefused(t *testing.T) {
 	}
 	if got := may(s); got != "nothing" {
 		t.Errorf("it may %q", got)
+	}
+}
+
+func TestRepliesAreBounded(t *testing.T) {
+	n := &notes{kept: map[string][]byte{}}
+	r := openReplies(n)
+	ran := 0
+	ask := func(r *replies, id int) {
+		r.answer(&exchange.Command{ID: strconv.Itoa(id), Type: "RESTART"}, func() exchange.Reply {
+			ran++
+			return exchange.Reply{Status: exchange.Succeeded, Payload: []byte("{}")}
+		})
+	}
+	for id := range keptReplies + 10 {
+		ask(r, id)
+	}
+	if len(r.known) != keptReplies || len(n.kept) != keptReplies {
+		t.Errorf("%d known, %d kept", len(r.known), len(n.kept))
+	}
+	next := openReplies(n)
+	ran = 0
+	for id := 10; id < keptReplies+10; id++ {
+		ask(next, id)
+	}
+	if ran != 0 {
+		t.Errorf("%d of the latest were run again", ran)
+	}
+	if ask(next, 0); ran != 1 {
+		t.Error("the oldest is still known")
 	}
 }
