@@ -34,7 +34,10 @@ type FleetClient struct {
 // wss, with the prefix of its paths if it has one. It connects when it is used.
 func NewFleetClient(address string, o FleetOptions) (*FleetClient, error) {
 	u, err := url.Parse(address)
-	if err != nil || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" || fleetSchemes[u.Scheme] == "" {
+	if err == nil && u.User != nil {
+		return nil, control.Errorf(control.CodeUsage, "cannot use %s as a controller: credentials do not belong into the URL; --cert and --key say who you are", u.Redacted())
+	}
+	if err != nil || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || fleetSchemes[u.Scheme] == "" {
 		return nil, control.Errorf(control.CodeUsage, "cannot use %q as a controller: it must be an http or https URL of a host, with at most a path", address)
 	}
 	u.Scheme = fleetSchemes[u.Scheme]

@@ -154,7 +154,15 @@ func (p *Peer) fleetHandlers(role control.Role) *exchange.Mux {
 			to = act
 		}
 		ctx = control.WithCaller(ctx, control.Caller{Role: role, By: p.fleet.caller(req.Caller)})
-		reply := to.Dispatch(ctx, req.Command, func(r exchange.Reply) error { return req.Progress(r.Payload) })
+		run := func() exchange.Reply {
+			return to.Dispatch(ctx, req.Command, func(r exchange.Reply) error { return req.Progress(r.Payload) })
+		}
+		var reply exchange.Reply
+		if to == act {
+			reply = p.replies.answer(&req.Command, run)
+		} else {
+			reply = run()
+		}
 		if reply.Type == exchange.TypeUnknown {
 			return nil, exchange.ErrUnknown
 		}

@@ -224,6 +224,33 @@ func TestConnectorAnswersWhatTheSocketAnswers(t *testing.T) {
 	}
 }
 
+func TestACommandSentAgainToTheNextPeerHasNoSecondEffect(t *testing.T) {
+	f := newFleet(t)
+	dir := shortDir(t)
+	client, stop := runPeerAs(t, dir, f.connector(""))
+	until(t, "it runs", func() bool { return instance(t, client, "everywhere").Status == "running" })
+	until(t, "it is connected", func() bool { return status(t, client).Connector.State == "connected" })
+	restart := control.ActRequest{Selection: control.Selection{Names: []string{"everywhere"}}}
+	again := func(cmd *exchange.Command) { cmd.ID = "once-only" }
+	first, err := f.send(control.OpRestart, restart, again)
+	if err != nil || first.Err() != nil {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	stop()
+	client, _ = runPeerAs(t, dir, f.connector(""))
+	until(t, "the next is connected", func() bool {
+		return status(t, client).Connector.State == "connected" && instance(t, client, "everywhere").Status == "running"
+	})
+	before := instance(t, client, "everywhere").Generation
+	second, err := f.send(control.OpRestart, restart, again)
+	if err != nil || string(second.Payload) != string(first.Payload) {
+		t.Errorf("%+v, %v; the first was %+v", second, err, first)
+	}
+	if now := instance(t, client, "everywhere").Generation; now != before {
+		t.Errorf("generation %d, then %d", before, now)
+	}
+}
+
 func TestConnectorKeepsToItsRole(t *testing.T) {
 	f := newFleet(t)
 	client, _ := runPeerAs(t, shortDir(t), f.connector(", role: viewer"))

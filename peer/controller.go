@@ -233,8 +233,16 @@ func (p *Peer) observeController(ev controller.Event) {
 		controller.ChannelUnhealthy, controller.ChannelTrouble, controller.EngineTrouble:
 		log = p.log.Named("controller").Warn
 	}
-	log(string(ev.Kind), "target", ev.Target, "channel", ev.Channel, "identity", ev.Identity,
-		"batch", ev.Batch, "term", ev.Term, "detail", ev.Detail)
+	facts := []any{"kind", ev.Kind}
+	for _, f := range [][2]string{{"target", ev.Target}, {"channel", ev.Channel}, {"identity", ev.Identity}, {"batch", ev.Batch}, {"detail", ev.Detail}} {
+		if f[1] != "" {
+			facts = append(facts, f[0], f[1])
+		}
+	}
+	if ev.Term != 0 {
+		facts = append(facts, "term", ev.Term)
+	}
+	log("fleet event", facts...)
 }
 
 // controllerStatus is the controller as status shows it; nil without one.

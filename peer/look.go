@@ -45,7 +45,7 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 	if g := generationOf(v); g != nil && r.Reason == "" {
 		r.Reason = g.word()
 	}
-	r.Primary = p.primaries.isPrimary(v)
+	r.Primary = p.primaries.isPrimary(v) || v.Spec.RunOn == "primary" && !v.AtRest()
 	if !v.AtRest() {
 		r.StartedAt = timeOrNil(m.StartedAt)
 		u := p.usage.of(v.Key, m.Generation)

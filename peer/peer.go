@@ -60,6 +60,7 @@ type Peer struct {
 	standing  standing
 	fleet     fleet
 	host      host
+	replies   *replies
 	logDir    string
 	claim     *os.File      // of the runtime folder
 	hasten    chan struct{} // closed when a stop of the peer shall not be patient
@@ -126,6 +127,7 @@ func New(o Options) (*Peer, error) {
 		Record:   p.record, Forget: p.forget, Escalate: p.escalate,
 		Changed: p.primaries.notify, Permit: p.standing.permit,
 	})
+	p.replies = openReplies(j)
 	p.standing = standing{memory: j, lease: primaryLease, changed: p.sup.Reconsider}
 	if m := membershipOf(plan); m != nil {
 		p.standing.join(m.target) // before anything starts
@@ -269,9 +271,14 @@ func (p *Peer) wind(ctx context.Context) {
 	for i, v := range views {
 		keys[i] = v.Key
 	}
-	done := make(chan error, 1)
-	// The cause is not a command: it leaves what operators want as it is.
-	go func() { done <- p.sup.Drain(ctx, lifecycle.CauseReload, "peerd shutdown") }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// The cause is not a command: it leaves what operators want as it is.
+		if err := p.sup.Drain(ctx, lifecycle.CauseReload, "peerd shutdown"); err != nil {
+			p.log.Error("cannot stop everything", "error", err)
+		}
+	}()
 	select {
 	case <-done:
 	case <-p.hasten:

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"time"
 
@@ -40,7 +41,7 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 	for _, c := range changes {
 		reply.Changes = append(reply.Changes, publicChange(c))
 	}
-	reply.Warnings = append(reply.Warnings, restartOnly(old.Peer, next.Peer)...)
+	reply.Warnings = append(reply.Warnings, restartOnly(old, next)...)
 	if dryRun {
 		return reply, nil
 	}
@@ -51,7 +52,7 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 	if err := p.sup.Apply(ctx, next, changes, known, by); err != nil {
 		return reply, err
 	}
-	next.Peer = old.Peer
+	next.Peer, next.Controller = old.Peer, old.Controller
 	p.mu.Lock()
 	p.plan, p.applied = next, time.Now()
 	close(p.changed)
@@ -71,13 +72,16 @@ func invalid(err error) error {
 	return refusal
 }
 
-// restartOnly names what of the peer section changed: it holds from the next
-// start of the peer.
-func restartOnly(old, next profiles.PeerSettings) []string {
-	if old.Equal(next) {
-		return nil
+// restartOnly names the sections that changed and hold from the next start of
+// the peer only.
+func restartOnly(old, next *profiles.Plan) (warnings []string) {
+	if !old.Peer.Equal(next.Peer) {
+		warnings = append(warnings, "the peer section changed: it takes effect when peerd is started again")
 	}
-	return []string{"the peer section changed: it takes effect when peerd is started again"}
+	if !reflect.DeepEqual(old.Controller, next.Controller) {
+		warnings = append(warnings, "the controller section changed: it takes effect when peerd is started again")
+	}
+	return warnings
 }
 
 var changeNames = map[profiles.ChangeKind]string{

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"errors"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -63,12 +64,20 @@ func TestStanding(t *testing.T) {
 		},
 		"a controller without terms": {{connect, "nothing"}, {tell(primary(0)), "start"}, {tell(exchange.Primary{}), "nothing"}},
 		"lost for longer than the lease": {
-			{connect, "nothing"}, {tell(primary(1)), "start"}, {disconnect, "go on"},
-			{wait(primaryLease - 1), "go on"}, {wait(1), "nothing"},
+			{connect, "nothing"},
+			{tell(primary(1)), "start"},
+			{disconnect, "go on"},
+			{wait(primaryLease - 1), "go on"},
+			{wait(1), "nothing"},
 		},
 		"back in time, and confirmed": {
-			{connect, "nothing"}, {tell(primary(1)), "start"}, {disconnect, "go on"}, {wait(primaryLease / 2), "go on"},
-			{connect, "go on"}, {tell(primary(1)), "start"}, {wait(time.Hour), "start"},
+			{connect, "nothing"},
+			{tell(primary(1)), "start"},
+			{disconnect, "go on"},
+			{wait(primaryLease / 2), "go on"},
+			{connect, "go on"},
+			{tell(primary(1)), "start"},
+			{wait(time.Hour), "start"},
 		},
 		"back in time, and not confirmed": {
 			{connect, "nothing"}, {tell(primary(1)), "start"}, {disconnect, "go on"}, {connect, "go on"}, {wait(primaryLease), "nothing"},
@@ -77,8 +86,13 @@ func TestStanding(t *testing.T) {
 			{connect, "nothing"}, {tell(primary(1)), "start"}, {disconnect, "go on"}, {connect, "go on"}, {tell(exchange.Primary{Term: 2}), "nothing"},
 		},
 		"losing it again and again gives no longer lease": {
-			{connect, "nothing"}, {tell(primary(1)), "start"}, {disconnect, "go on"}, {wait(primaryLease / 2), "go on"},
-			{connect, "go on"}, {disconnect, "go on"}, {wait(primaryLease / 2), "nothing"},
+			{connect, "nothing"},
+			{tell(primary(1)), "start"},
+			{disconnect, "go on"},
+			{wait(primaryLease / 2), "go on"},
+			{connect, "go on"},
+			{disconnect, "go on"},
+			{wait(primaryLease / 2), "nothing"},
 		},
 		"PRIMARY overtakes the news of the connection": {{tell(primary(1)), "go on"}, {connect, "start"}, {wait(time.Hour), "start"}},
 		"no fleet any more":                            {{connect, "nothing"}, {(*standing).leave, "start"}},
@@ -131,5 +145,34 @@ func TestTermThatCannotBeRememberedIsRefused(t *testing.T) {
 	}
 	if got := may(s); got != "nothing" {
 		t.Errorf("it may %q", got)
+	}
+}
+
+func TestRepliesAreBounded(t *testing.T) {
+	n := &notes{kept: map[string][]byte{}}
+	r := openReplies(n)
+	ran := 0
+	ask := func(r *replies, id int) {
+		r.answer(&exchange.Command{ID: strconv.Itoa(id), Type: "RESTART"}, func() exchange.Reply {
+			ran++
+			return exchange.Reply{Status: exchange.Succeeded, Payload: []byte("{}")}
+		})
+	}
+	for id := range keptReplies + 10 {
+		ask(r, id)
+	}
+	if len(r.known) != keptReplies || len(n.kept) != keptReplies {
+		t.Errorf("%d known, %d kept", len(r.known), len(n.kept))
+	}
+	next := openReplies(n)
+	ran = 0
+	for id := 10; id < keptReplies+10; id++ {
+		ask(next, id)
+	}
+	if ran != 0 {
+		t.Errorf("%d of the latest were run again", ran)
+	}
+	if ask(next, 0); ran != 1 {
+		t.Error("the oldest is still known")
 	}
 }

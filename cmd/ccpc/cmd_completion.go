@@ -94,6 +94,7 @@ func candidates(ctx context.Context, app *cli.App, before []string, current stri
 // words is what completion understands of a command line.
 type words struct {
 	verb, valueOf, socket string
+	fleet                 bool // a controller is named: the peer's names are not at hand
 	names                 []string
 }
 
@@ -102,6 +103,7 @@ func parseWords(app *cli.App, before []string) words {
 	var l words
 	for _, w := range before {
 		name, value, hasValue := strings.Cut(strings.TrimLeft(w, "-"), "=")
+		l.fleet = l.fleet || strings.HasPrefix(w, "-") && name == "controller"
 		switch {
 		case l.valueOf != "":
 			if l.valueOf == "socket" {
@@ -143,6 +145,8 @@ func arguments(ctx context.Context, app *cli.App, l words) []string {
 	switch {
 	case c == nil:
 		return nil
+	case l.verb == "batch" && len(l.names) == 0:
+		return []string{"run", "cancel", "retry"}
 	case l.verb == "import" && len(l.names) == 0:
 		return importKinds()
 	case l.verb == "data" && len(l.names) == 1:
@@ -159,6 +163,9 @@ func arguments(ctx context.Context, app *cli.App, l words) []string {
 
 // liveNames asks the peer; nothing is said when it does not answer.
 func liveNames(ctx context.Context, l words) []string {
+	if l.fleet {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, completeTimeout)
 	defer cancel()
 	given := l.socket
