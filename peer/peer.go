@@ -119,7 +119,7 @@ func New(o Options) (*Peer, error) {
 	}
 	p.launcher = &launcher{
 		door: door, holder: p.holder, log: o.Logger.Named("component"), run: run, logs: p.logDir,
-		slots: make(chan struct{}, maxStarting()), levels: p.levels, tag: tagOf(set.StateDir),
+		slots: make(chan struct{}, maxStarting()), levels: p.levels, tag: tagOf(set.StateDir), lease: p.standing.leaseOf,
 	}
 	p.sup = supervisor.New(supervisor.Options{
 		Launcher: p.launcher,
