@@ -28,7 +28,7 @@ func TestWrongCalls(t *testing.T) {
 		"not both":            {"stop", "ticker", "--all"},
 		"unknown output":      {"ps", "-o", "xml"},
 		"must not be 0":       {"data", "ticker", "memory", "--count", "0"},
-		"above 0":             {"data", "ticker", "memory", "--interval", "-1s"},
+		"at least 1ms":        {"data", "ticker", "memory", "--interval", "-1s"},
 		"unknown data":        {"data", "ticker", "gossip"},
 		"out or err":          {"logs", "ticker", "--stream", "both"},
 		"neither a duration":  {"logs", "ticker", "--since", "yesterday"},

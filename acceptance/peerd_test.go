@@ -261,7 +261,13 @@ func (p *peerd) refused(code int, words string, args ...string) result {
 // waitFor waits until cond holds.
 func (p *peerd) waitFor(what string, cond func() bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); time.Sleep(20 * time.Millisecond) {
+	p.waitWithin(patience, what, cond)
+}
+
+// waitWithin is waitFor for what must not take as long as anything may.
+func (p *peerd) waitWithin(limit time.Duration, what string, cond func() bool) {
+	p.t.Helper()
+	for deadline := time.Now().Add(limit); !cond(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("waited in vain: %s", what)
 		}

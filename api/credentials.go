@@ -41,7 +41,7 @@ func withCredentials(ctx context.Context, c net.Conn) context.Context {
 	case *net.UnixConn:
 		cred, err = unixCredentials(c)
 	case *net.TCPConn:
-		cred, err = tcpCredentials(c)
+		cred, err = tcpCredentials(c.RemoteAddr().(*net.TCPAddr), c.LocalAddr().(*net.TCPAddr))
 	default:
 		return ctx
 	}

@@ -17,3 +17,12 @@ type ConnectorStatus struct {
 	Error   string     `json:"error,omitempty"`
 	RetryAt *time.Time `json:"retryAt,omitempty"`
 }
+
+// ControllerStatus is the controller that a peer is.
+type ControllerStatus struct {
+	Identifier string `json:"identifier"`
+	Listen     string `json:"listen"` // the address in use; "" while there is none
+	Targets    int    `json:"targets"`
+	Channels   int    `json:"channels"`
+	Error      string `json:"error,omitempty"` // why it does not run
+}

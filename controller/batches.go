@@ -1,21 +1,317 @@
 package controller
 
-import "context"
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
 
-type BatchOptions struct{}
+	"github.com/google/uuid"
 
-func (o BatchOptions) withDefaults() BatchOptions { return o }
+	"github.com/seed-04209a44/peerd/exchange"
+	"github.com/seed-04209a44/peerd/exchange/cluster"
+)
 
-type ManagementOptions struct{}
+// Defaults of BatchOptions.
+const (
+	DefaultRetryInterval = time.Minute
+	DefaultMaxRetry      = 5
+	DefaultKeepBatches   = 24 * time.Hour
+	DefaultMaxBatches    = 10_000
+)
 
-type Batches struct{ stopped chan struct{} }
+// NoRetry as Batch.MaxRetry ends a batch with its first error.
+const NoRetry = -1
 
-func newBatches(*Controller) *Batches { return &Batches{stopped: make(chan struct{})} }
+// BatchOptions of a Controller.
+type BatchOptions struct {
+	Disabled      bool
+	RetryInterval time.Duration // before the first retry; the nth waits n times as long
+	Keep          time.Duration // of batches that have ended
+	Max           int           // batches in the store; over it none is taken
+}
 
-func (b *Batches) run(ctx context.Context) error {
-	defer close(b.stopped)
-	<-ctx.Done()
+func (o BatchOptions) withDefaults() BatchOptions {
+	if o.RetryInterval <= 0 {
+		o.RetryInterval = DefaultRetryInterval
+	}
+	if o.Keep <= 0 {
+		o.Keep = DefaultKeepBatches
+	}
+	if o.Max <= 0 {
+		o.Max = DefaultMaxBatches
+	}
+	return o
+}
+
+// Errors of batches that a caller may want to tell apart.
+var (
+	ErrBatchesOff   = errors.New("batches are turned off")
+	ErrBatchInvalid = errors.New("the batch is not valid")
+	ErrBatchExists  = errors.New("a batch with this id exists")
+	ErrNoBatch      = errors.New("no such batch")
+	ErrBatchState   = errors.New("the batch is in a state that does not allow this")
+	ErrBatchesFull  = errors.New("too many batches in the store")
+)
+
+// BatchStatus is where a batch stands.
+type BatchStatus string
+
+// The statuses of a batch. SUCCEEDED and ERROR are terminal; a batch that was
+// cancelled is in ERROR.
+const (
+	BatchCreated    BatchStatus = "CREATED"
+	BatchPending    BatchStatus = "PENDING" // waits for its next pass
+	BatchInProgress BatchStatus = "IN_PROGRESS"
+	BatchSucceeded  BatchStatus = "SUCCEEDED"
+	BatchError      BatchStatus = "ERROR"
+)
+
+// Terminal tells whether a batch has ended.
+func (s BatchStatus) Terminal() bool { return s == BatchSucceeded || s == BatchError }
+
+// Batch is a list of commands for one target, sent one after the other.
+type Batch struct {
+	ID       string // default: a new one
+	Key      string // what its maker knows it by; several batches may have the same
+	Target   string
+	Commands []BatchCommand
+	MaxRetry int // passes after the first that may fail; 0: DefaultMaxRetry
+
+	// The rest is the controller's to fill in.
+	Created      time.Time
+	Status       BatchStatus
+	ErrorDetails string
+	Retry        *int       // failed passes but one; nil: none has failed
+	LastRetryAt  *time.Time // end of the last failed pass
+}
+
+// BatchCommand is a command of a batch, with what became of it.
+type BatchCommand struct {
+	Command      exchange.Command
+	Status       exchange.Status // PENDING, IN_PROGRESS, SUCCEEDED or ERROR
+	ErrorDetails string
+	Reply        *exchange.Reply // nil: none has come
+}
+
+// Done counts the commands that succeeded.
+func (b Batch) Done() (n int) {
+	for _, c := range b.Commands {
+		if c.Status == exchange.Succeeded {
+			n++
+		}
+	}
+	return n
+}
+
+// definition is what of a batch never changes.
+type definition struct {
+	Key      string             `json:"key,omitempty"`
+	Target   string             `json:"target"`
+	Commands []exchange.Command `json:"commands"`
+	MaxRetry int                `json:"maxRetry"`
+	Created  time.Time          `json:"created"`
+}
+
+// progress is what of a batch changes from pass to pass. What became of its
+// commands is kept apart.
+type progress struct {
+	Status       BatchStatus `json:"status"`
+	ErrorDetails string      `json:"errorDetails,omitempty"`
+	Retry        *int        `json:"retry,omitempty"`
+	LastRetryAt  *time.Time  `json:"lastRetryAt,omitempty"`
+	Due          time.Time   `json:"due,omitzero"`   // with PENDING
+	Ended        time.Time   `json:"ended,omitzero"` // with SUCCEEDED and ERROR
+	Node         string      `json:"node,omitempty"` // with IN_PROGRESS
+}
+
+// Batches are the durable batches of a fleet, the same on each of its
+// controllers. What was taken is carried out, whoever is killed.
+//
+// A batch's commands are sent strictly one after the other, each only after the
+// one before it has succeeded; the first that does not ends the pass. The next
+// pass, later, skips what succeeded, and sends what did not under the same
+// command ID: with an exchange.ReplyCache on the connector's side each command
+// has one effect. Between two passes other batches of the target may run; within
+// one none does. All passes of a batch go to the same connector while it is there.
+//
+// A target that is not there, or is lost in the middle, costs no retry: the
+// batch waits, and goes on at once when the target is back.
+type Batches struct {
+	c       *Controller
+	o       BatchOptions
+	view    *batchView
+	stopped chan struct{} // closed when no batch runs any more
+}
+
+func newBatches(c *Controller) *Batches {
+	return &Batches{c: c, o: c.o.Batches, view: newBatchView(), stopped: make(chan struct{})}
+}
+
+// Execute takes a batch. When it returns, the batch is on disk, and will be
+// carried out whatever happens to this process.
+func (b *Batches) Execute(ctx context.Context, batch Batch) (Batch, error) {
+	if err := b.fill(&batch); err != nil {
+		return Batch{}, fmt.Errorf("cannot take batch %q: %w", batch.ID, err)
+	}
+	d := definition{Key: batch.Key, Target: batch.Target, MaxRetry: batch.MaxRetry, Created: time.Now().UTC()}
+	for _, c := range batch.Commands {
+		d.Commands = append(d.Commands, c.Command)
+	}
+	value, err := json.Marshal(d)
+	if err != nil {
+		err = fmt.Errorf("%w: %w", ErrBatchInvalid, err)
+	}
+	if err == nil && len(value) > cluster.MaxValue {
+		err = fmt.Errorf("%w: %d bytes, at most %d", ErrBatchInvalid, len(value), cluster.MaxValue)
+	}
+	var revision uint64
+	if err == nil {
+		revision, err = b.c.store.batches.Put(ctx, definitionKey(batch.ID), value, 0)
+	}
+	switch {
+	case errors.Is(err, cluster.ErrConflict):
+		return Batch{}, fmt.Errorf("cannot take batch %q: %w", batch.ID, ErrBatchExists)
+	case err != nil:
+		return Batch{}, fmt.Errorf("cannot take batch %q: %w", batch.ID, err)
+	}
+	b.apply(cluster.Entry{Key: definitionKey(batch.ID), Value: value, Revision: revision})
+	return b.Get(batch.ID)
+}
+
+// fill checks a batch and fills in what is left out.
+func (b *Batches) fill(batch *Batch) error {
+	switch {
+	case b.o.Disabled:
+		return ErrBatchesOff
+	case !b.c.isOpen():
+		return ErrNotRunning
+	case batch.Target == "":
+		return fmt.Errorf("%w: it has no target", ErrBatchInvalid)
+	case len(batch.Commands) == 0:
+		return fmt.Errorf("%w: it has no commands", ErrBatchInvalid)
+	case b.view.count() >= b.o.Max:
+		return fmt.Errorf("%w: %d, at most %d", ErrBatchesFull, b.view.count(), b.o.Max)
+	}
+	if batch.ID == "" {
+		batch.ID = uuid.NewString()
+	}
+	switch {
+	case batch.MaxRetry == 0:
+		batch.MaxRetry = DefaultMaxRetry
+	case batch.MaxRetry < 0:
+		batch.MaxRetry = 0
+	}
+	batch.Commands = slices.Clone(batch.Commands)
+	seen := make(map[string]bool)
+	for i := range batch.Commands {
+		cmd := &batch.Commands[i].Command
+		if cmd.Type == "" {
+			return fmt.Errorf("%w: command %d has no type", ErrBatchInvalid, i)
+		}
+		if cmd.ID == "" {
+			cmd.ID = exchange.NewID()
+		}
+		if seen[cmd.ID] {
+			return fmt.Errorf("%w: command %d has the id of an earlier one: %q", ErrBatchInvalid, i, cmd.ID)
+		}
+		seen[cmd.ID] = true
+	}
 	return nil
 }
 
-func (b *Batches) targetIsBack(string) {}
+// Get returns a batch as it stands.
+func (b *Batches) Get(id string) (Batch, error) {
+	if batch, ok := b.view.get(id); ok {
+		return batch, nil
+	}
+	return Batch{}, fmt.Errorf("batch %q: %w", id, ErrNoBatch)
+}
+
+// List returns the batches that keep returns true for, the oldest first.
+func (b *Batches) List(keep func(Batch) bool) []Batch { return b.view.list(keep) }
+
+// Cancel ends a batch: the command in flight is cancelled, no further one is
+// sent. It returns the batch when it has ended, in ERROR unless it was faster.
+func (b *Batches) Cancel(ctx context.Context, id string) (Batch, error) {
+	batch, err := b.Get(id)
+	if err != nil || batch.Status.Terminal() {
+		return batch, err
+	}
+	revision, err := b.c.store.batches.Put(ctx, cancelKey(id), []byte("{}"), cluster.Any)
+	if err != nil {
+		return batch, fmt.Errorf("cannot cancel batch %q: %w", id, err)
+	}
+	b.apply(cluster.Entry{Key: cancelKey(id), Revision: revision})
+	return b.Wait(ctx, id)
+}
+
+// Retry has a batch in ERROR go on where it ended, with all its retries; one
+// that waits for its next pass goes on at once.
+func (b *Batches) Retry(ctx context.Context, id string) (Batch, error) {
+	batch, err := b.Get(id)
+	if err != nil {
+		return batch, err
+	}
+	at := b.view.revisionOf(id)
+	if batch.Status != BatchError && batch.Status != BatchPending {
+		return batch, fmt.Errorf("cannot retry batch %q, which is %s: %w", id, batch.Status, ErrBatchState)
+	}
+	if err := b.c.store.batches.Delete(ctx, cancelKey(id), cluster.Any); err != nil {
+		return batch, fmt.Errorf("cannot retry batch %q: %w", id, err)
+	}
+	_, err = b.save(ctx, id, progress{Status: BatchPending, Due: time.Now()}, at)
+	if errors.Is(err, cluster.ErrConflict) {
+		err = fmt.Errorf("it has just changed: %w", ErrBatchState)
+	}
+	if err != nil {
+		return batch, fmt.Errorf("cannot retry batch %q: %w", id, err)
+	}
+	return b.Get(id)
+}
+
+// Wait returns a batch when it has ended, or as it stands, with ctx's error,
+// when ctx does.
+func (b *Batches) Wait(ctx context.Context, id string) (Batch, error) {
+	for {
+		ended, news := b.view.ended(id)
+		if ended {
+			return b.Get(id)
+		}
+		select {
+		case <-news:
+		case <-ctx.Done():
+			batch, err := b.Get(id)
+			return batch, errors.Join(ctx.Err(), err)
+		}
+	}
+}
+
+// Observed says which batches are observed: one, or all of a key, or, with
+// neither, all.
+type Observed struct{ ID, Key string }
+
+// Observe tells f of the batches as they stand, and then of each change, from
+// the calling goroutine, until ctx ends, and returns ctx's error. Of several
+// changes of one batch some may be left out, but never the last. It tells of
+// batches carried out by any controller.
+func (b *Batches) Observe(ctx context.Context, which Observed, f func(Batch)) error {
+	seen := uint64(0)
+	for {
+		changed, version, news := b.view.since(seen, which)
+		for _, batch := range changed {
+			if ctx.Err() != nil {
+				return ctx.Err()
+			}
+			f(batch)
+		}
+		seen = version
+		select {
+		case <-news:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}

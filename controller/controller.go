@@ -21,17 +21,19 @@ var ErrNotRunning = errors.New("the controller is not running")
 // Controller is one node of a fleet's controllers. Its methods may be called
 // from any goroutine, once Run has begun.
 type Controller struct {
-	o        Options
-	node     string
-	registry *registry
-	health   *health
-	store    store
-	batches  *Batches
-	hub      hub
-	web      *websocket.Server
-	tellers  sync.WaitGroup // those that send PRIMARY
-	timers   sync.WaitGroup
-	running  chan struct{} // closed when connectors are taken in
+	o          Options
+	node       string
+	registry   *registry
+	health     *health
+	store      store
+	batches    *Batches
+	partitions *partitions
+	hub        hub
+	web        *websocket.Server
+	tellers    sync.WaitGroup // those that send PRIMARY
+	timers     sync.WaitGroup
+	running    chan struct{} // closed when connectors are taken in
+	joined     chan struct{} // another controller has joined
 
 	mu       sync.Mutex // guards all below
 	state    state
@@ -57,9 +59,9 @@ func New(o Options) (*Controller, error) {
 	}
 	c := &Controller{
 		o: o, node: o.Engine.Node(), registry: newRegistry(o.Engine.Node()), health: newHealth(),
-		running: make(chan struct{}),
+		running: make(chan struct{}), joined: make(chan struct{}, 1),
 	}
-	c.batches = newBatches(c)
+	c.batches, c.partitions = newBatches(c), &partitions{c: c}
 	c.web = websocket.NewServer(websocket.ServerOptions{
 		Options: o.WebSocket, Prefix: o.Prefix, Authenticate: c.authenticate, Refused: c.refused,
 		Accept: func(ctx context.Context, ch *websocket.Conn) {
@@ -106,6 +108,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	err = g.Wait()
 	c.tellers.Wait()
 	c.timers.Wait()
+	c.hub.end()
 	return err
 }
 
@@ -124,7 +127,7 @@ func (c *Controller) begin() error {
 // follow begins to follow the other nodes; the channel it returns is closed when
 // the view of them is complete.
 func (c *Controller) follow(ctx context.Context, g *errgroup.Group) <-chan struct{} {
-	watches := []func(context.Context, func()) error{c.watchNodes, c.watchChannels, c.watchPrimaries}
+	watches := []func(context.Context, func()) error{c.watchNodes, c.watchChannels, c.watchPrimaries, c.batches.watch}
 	ready := make(chan struct{})
 	var left atomic.Int32
 	left.Store(int32(len(watches)))
@@ -145,6 +148,7 @@ func (c *Controller) work(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { return c.o.Engine.Serve(ctx, c.subject(c.node), c.land) })
 	g.Go(func() error { return c.checkHealth(ctx) })
 	g.Go(func() error { return c.elect(ctx) })
+	g.Go(func() error { return c.rebalance(ctx) })
 	c.mu.Lock()
 	c.state = open
 	c.mu.Unlock()

@@ -20,6 +20,7 @@ const (
 	PrimaryElected   EventKind = "primary.elected"   // the target is there, and has a primary
 	PrimaryVacated   EventKind = "primary.vacated"   // the target has gone: no channel is left
 	PrimaryRefused   EventKind = "primary.refused"   // a channel answered PRIMARY with an error
+	NodeCame         EventKind = "node.came"         // another controller has joined; Detail is its name
 	NodeGone         EventKind = "node.gone"         // another controller has gone; Detail is its name
 	BatchChanged     EventKind = "batch.changed"     // Detail is its status
 	EngineTrouble    EventKind = "engine.trouble"    // a write failed, and will be tried again
@@ -45,6 +46,7 @@ const eventBuffer = 256
 type hub struct {
 	mu        sync.Mutex
 	followers map[chan Event]bool
+	ended     bool
 }
 
 // follow returns a channel of events; it is closed by leave, or when the
@@ -57,6 +59,9 @@ func (h *hub) follow() (events <-chan Event, leave func()) {
 		h.followers = make(map[chan Event]bool)
 	}
 	h.followers[ch] = true
+	if h.ended {
+		h.drop(ch)
+	}
 	return ch, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
@@ -81,6 +86,16 @@ func (h *hub) drop(ch chan Event) {
 	if h.followers[ch] {
 		delete(h.followers, ch)
 		close(ch)
+	}
+}
+
+// end ends all followers, and those that come later at once.
+func (h *hub) end() {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.ended = true
+	for ch := range h.followers {
+		h.drop(ch)
 	}
 }
 

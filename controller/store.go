@@ -18,7 +18,8 @@ type store struct {
 	nodes     cluster.Bucket // name → incarnation; leases
 	channels  cluster.Bucket // node/ID → Channel
 	primaries cluster.Bucket // target → primary; its revision is the term
-	batches   cluster.Bucket
+	batches   cluster.Bucket // see batchview.go
+	leases    cluster.Bucket // partition → node
 }
 
 func openStore(ctx context.Context, o Options) (store, error) {
@@ -32,6 +33,7 @@ func openStore(ctx context.Context, o Options) (store, error) {
 		{&s.channels, "channels", cluster.BucketOptions{}},
 		{&s.primaries, "primaries", cluster.BucketOptions{Durable: true}}, // terms must not begin anew
 		{&s.batches, "batches", cluster.BucketOptions{Durable: true}},
+		{&s.leases, "leases", cluster.BucketOptions{TTL: o.Lease}},
 	} {
 		var err error
 		if *b.to, err = o.Engine.Bucket(ctx, o.Identifier+"-"+b.name, b.o); err != nil {
@@ -114,19 +116,32 @@ func (c *Controller) live(ctx context.Context) error {
 
 // watchNodes follows which nodes there are; ready is called once.
 func (c *Controller) watchNodes(ctx context.Context, ready func()) error {
+	begun := false
 	return c.store.nodes.Watch(ctx, "", func(e cluster.Entry) {
 		switch {
 		case e.Ready:
+			begun = true
 			ready()
 		case e.Key == c.node:
 		case !e.Deleted:
-			c.registry.node(e.Key, true)
+			if c.registry.nodeCame(e.Key) && begun {
+				c.event(Event{Kind: NodeCame, Detail: e.Key})
+				signal(c.joined)
+			}
 		default:
-			gone := c.registry.node(e.Key, false)
+			gone := c.registry.nodeGone(e.Key)
 			c.event(Event{Kind: NodeGone, Detail: e.Key})
 			c.sweep(ctx, gone)
 		}
 	})
+}
+
+// signal leaves a note in a channel with room for one.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // sweep takes out what a node left behind.
@@ -156,6 +171,7 @@ func (c *Controller) watchChannels(ctx context.Context, ready func()) error {
 			c.registry.delete(id)
 		case json.Unmarshal(e.Value, &ch) == nil:
 			c.registry.put(ch, nil)
+			c.batches.targetIsBack(ch.Target)
 		}
 	})
 }

@@ -4,5 +4,5 @@ package keeper
 
 import "github.com/seed-04209a44/peerd/process"
 
-// find finds nothing: here no keeper has a process of its own.
-func find(*process.Door, string) ([]process.Identity, error) { return nil, nil }
+// Leftovers are none: here no keeper has a process of its own.
+func Leftovers(*process.Door, string) ([]process.Identity, error) { return nil, nil }

@@ -34,7 +34,8 @@ func (c *Client) register(key string, o Output, w *word, p *Process) (*Capture, 
 
 // Attach takes up a process that an earlier Client had spawned under key. The
 // keeper that spawned it may hold it still, or be gone; then this one takes it
-// over by its identity. The process may have ended: its exit is the one that
+// over by its identity. A process that went on as another, which the keeper
+// does not know, is told by its identity too; its exit is seen from here. The process may have ended: its exit is the one that
 // was kept, and unknown where nobody kept it.
 func (c *Client) Attach(ctx context.Context, key string, o Output, id process.Identity) (*Capture, *Process, error) {
 	var e Entry
@@ -46,6 +47,9 @@ func (c *Client) Attach(ctx context.Context, key string, o Output, id process.Id
 		w.merge(e)
 	}
 	w := c.word(key)
+	if *w.now().Identity != id {
+		w = w.of(id)
+	}
 	p, err := c.adopt(w, id)
 	if err != nil {
 		return nil, nil, err
@@ -57,6 +61,9 @@ func (c *Client) Attach(ctx context.Context, key string, o Output, id process.Id
 	}
 	return cp, p, nil
 }
+
+// Forget lets the keeper forget what no Capture stands for.
+func (c *Client) Forget(ctx context.Context, key string) error { return remote{c}.forget(ctx, key) }
 
 // adopt follows a process of the keeper's from here.
 func (c *Client) adopt(w *word, id process.Identity) (*Process, error) {
@@ -132,7 +139,7 @@ func (r remote) leftover(ctx context.Context, order spawnOrder) (Entry, error) {
 	if _, err := r.c.session(ctx); err != nil {
 		return Entry{}, err
 	}
-	found, err := find(r.c.s.Door, order.Spec.Name)
+	found, err := Leftovers(r.c.s.Door, order.Spec.Name)
 	if err != nil || len(found) == 0 {
 		return Entry{}, err
 	}

@@ -16,6 +16,7 @@ import (
 // process. Its methods are safe for concurrent use.
 type Keeper struct {
 	door *process.Door
+	turn sync.Mutex // held by the one user who is heard
 
 	mu       sync.Mutex // guards all following fields
 	held     map[string]*held
@@ -269,6 +270,9 @@ func (k *Keeper) attend(hear func(Entry)) (leave func()) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		delete(k.audience, id)
+		if len(k.audience) == 0 {
+			k.forsaken()
+		}
 		if k.idle != nil {
 			k.idle()
 		}

@@ -78,8 +78,12 @@ func (k *Keeper) accept(ctx context.Context, l *unix.Listener, work *sync.WaitGr
 	}
 }
 
-// converse answers one user until its channel ends.
+// converse answers one user until its channel ends. The next one is heard when
+// all that the one before has sent is done: what it finds then does not change
+// behind its back.
 func (k *Keeper) converse(ctx context.Context, conn *unix.Conn) {
+	k.turn.Lock()
+	defer k.turn.Unlock()
 	e := exchange.NewEndpoint(conn, exchange.Options{Handlers: k.handlers(), Window: window})
 	var telling sync.WaitGroup
 	leave := k.attend(func(news Entry) { telling.Go(func() { tell(ctx, e, news) }) })
@@ -158,6 +162,7 @@ func Main() error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
+	thin()
 	k := New(door)
 	return errors.Join(k.Serve(context.Background(), l), k.Close(), door.Close())
 }

@@ -52,6 +52,14 @@ func (w *word) merge(e Entry) bool {
 	return news
 }
 
+// of is what is known of a key whose process went on as another.
+func (w *word) of(id process.Identity) *word {
+	e := w.now()
+	next := newWord(e.Key, e.Folder)
+	next.merge(Entry{Identity: &id, First: e.First, Matched: e.Matched})
+	return next
+}
+
 // silent says that no first line will come any more.
 func (w *word) silent() {
 	w.mu.Lock()

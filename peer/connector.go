@@ -114,6 +114,9 @@ func (p *Peer) connectorOptions(m membership) exchange.ConnectorOptions {
 
 func (p *Peer) dialer(m membership) func(context.Context, string) (exchange.Channel, error) {
 	return func(ctx context.Context, endpoint string) (exchange.Channel, error) {
+		if m.embedded {
+			return p.host.dial(ctx, m.target)
+		}
 		o := websocket.DialOptions{}
 		if strings.HasPrefix(endpoint, "wss:") {
 			// Read anew each time: certificates are replaced while the peer runs.
@@ -151,7 +154,15 @@ func (p *Peer) fleetHandlers(role control.Role) *exchange.Mux {
 			to = act
 		}
 		ctx = control.WithCaller(ctx, control.Caller{Role: role, By: p.fleet.caller(req.Caller)})
-		reply := to.Dispatch(ctx, req.Command, func(r exchange.Reply) error { return req.Progress(r.Payload) })
+		run := func() exchange.Reply {
+			return to.Dispatch(ctx, req.Command, func(r exchange.Reply) error { return req.Progress(r.Payload) })
+		}
+		var reply exchange.Reply
+		if to == act {
+			reply = p.replies.answer(&req.Command, run)
+		} else {
+			reply = run()
+		}
 		if reply.Type == exchange.TypeUnknown {
 			return nil, exchange.ErrUnknown
 		}

@@ -3,14 +3,14 @@ package peer
 import (
 	"context"
 
+	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
-	"github.com/seed-04209a44/peerd/process"
 )
 
 // heir waits for a program that puts itself into the background and returns
 // the process that it goes on as. It is nil when there is none: the program
 // forks no more once it is ready, or has failed.
-func (g *generation) heir(proc *process.Process) *process.Process {
+func (g *generation) heir(proc *keeper.Process) *keeper.Process {
 	if !g.spec.Forks || g.isReady.Load() {
 		return nil
 	}
@@ -22,13 +22,14 @@ func (g *generation) heir(proc *process.Process) *process.Process {
 	if g.isReady.Load() || proc.Exit().Code != 0 {
 		return nil
 	}
-	heir, err := g.l.door.Heir(proc)
+	child, err := g.l.door.Heir(proc.Process)
 	if err != nil {
 		g.log.Warn("cannot follow the program into the background", "error", err)
 	}
-	if heir == nil {
+	if child == nil {
 		return nil
 	}
+	heir := &keeper.Process{Process: child}
 	g.mu.Lock()
 	g.proc = heir
 	g.mu.Unlock()

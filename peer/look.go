@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/seed-04209a44/peerd/control"
@@ -44,7 +45,7 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 	if g := generationOf(v); g != nil && r.Reason == "" {
 		r.Reason = g.word()
 	}
-	r.Primary = p.primaries.isPrimary(v)
+	r.Primary = p.primaries.isPrimary(v) || v.Spec.RunOn == "primary" && !v.AtRest()
 	if !v.AtRest() {
 		r.StartedAt = timeOrNil(m.StartedAt)
 		u := p.usage.of(v.Key, m.Generation)
@@ -175,7 +176,12 @@ func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, er
 		UptimeMs: time.Since(p.startedAt).Milliseconds(), Profile: p.opts.Profile,
 		Plan:     control.PlanStatus{Hash: plan.Hash, AppliedAt: applied},
 		Degraded: p.troubles(), Counts: map[string]int{}, Warnings: plan.Warnings,
-		Containment: p.door.Containment(), Connector: p.linkStatus(),
+		Containment: p.door.Containment(), Connector: p.linkStatus(), Controller: p.controllerStatus(),
+	}
+	if p.keeper == nil {
+		st.Warnings = append(slices.Clone(st.Warnings), "no keeper on this platform: components end with this peer, and what they write and how they end is lost while it is away")
+	} else {
+		st.KeeperPid = p.keeper.Pid()
 	}
 	for _, v := range p.sup.Views() {
 		st.Counts[v.Machine.Status.String()]++

@@ -4,15 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/seed-04209a44/peerd/lifecycle"
-	"github.com/seed-04209a44/peerd/logs"
 	"github.com/seed-04209a44/peerd/probe"
+	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/supervisor"
 )
 
@@ -23,13 +24,8 @@ type readiness struct {
 	notify *probe.Notify
 	ready  chan struct{} // closed when the process said READY=1
 	once   sync.Once
-	pipe   *os.File              // reading end of the readiness descriptor
-	child  *os.File              // its writing end, until the process has it
-	lines  [2]*probe.LineMatcher // one for each stream
+	fifo   *process.FIFO // of the readiness descriptor
 }
-
-// firstExtra is the number that the first extra descriptor has in a process.
-const firstExtra = 3
 
 // newReadiness prepares what must exist before the process is spawned.
 func newReadiness(g *generation, dir string) (*readiness, error) {
@@ -43,14 +39,12 @@ func newReadiness(g *generation, dir string) (*readiness, error) {
 			return nil, fmt.Errorf("cannot listen for sd_notify: %w", err)
 		}
 	case want.FD != 0:
-		if r.pipe, r.child, err = os.Pipe(); err != nil {
+		if r.fifo, err = process.OpenFIFO(filepath.Join(dir, "ready")); err != nil {
 			return nil, fmt.Errorf("cannot make the readiness descriptor: %w", err)
 		}
 	case want.LogLine != "":
-		for i := range r.lines {
-			if r.lines[i], err = probe.NewLineMatcher(want.LogLine); err != nil {
-				return nil, &permanentError{fmt.Errorf("ready.logLine: %w", err)}
-			}
+		if _, err := regexp.Compile(want.LogLine); err != nil {
+			return nil, &permanentError{fmt.Errorf("ready.logLine: %w", err)}
 		}
 	}
 	return r, nil
@@ -64,41 +58,10 @@ func (r *readiness) env() []string {
 	return []string{"NOTIFY_SOCKET=" + r.notify.Path()}
 }
 
-// files become fd 3 and following of the process; what lies below the
-// readiness descriptor is left closed by passing /dev/null's place on.
-func (r *readiness) files() []*os.File {
-	if r.child == nil {
-		return nil
-	}
-	files := make([]*os.File, r.g.spec.Ready.FD-firstExtra+1)
-	files[len(files)-1] = r.child
-	return files
-}
-
-// listener sees what is captured of a stream; nil when nobody looks at it.
-func (r *readiness) listener(s logs.Stream) io.Writer {
-	switch {
-	case r.lines[0] == nil:
-		return nil
-	case s == logs.Out:
-		return r.lines[0]
-	}
-	return r.lines[1]
-}
-
-// spawned lets go of what the process has now itself.
-func (r *readiness) spawned() {
-	if r.child != nil {
-		_ = r.child.Close()
-		r.child = nil
-	}
-}
-
 // close frees what newReadiness prepared.
 func (r *readiness) close() {
-	r.spawned()
-	if r.pipe != nil {
-		_ = r.pipe.Close()
+	if r.fifo != nil {
+		_ = r.fifo.Close()
 	}
 	if r.notify != nil {
 		_ = r.notify.Close()
@@ -176,25 +139,21 @@ func (r *readiness) wait(ctx context.Context) error {
 	if check, ok := probeOf(want.Check, r.g.spec.WorkingDirectory, r.g.environment()); ok {
 		return untilPasses(ctx, check)
 	}
-	if r.pipe != nil {
-		return probe.WaitNewline(ctx, r.pipe)
+	if r.fifo != nil {
+		return probe.WaitNewline(ctx, r.fifo.Read)
 	}
-	var said, out, err <-chan struct{}
+	var ready <-chan struct{}
 	var alive <-chan time.Time
 	switch {
 	case r.notify != nil:
-		said = r.ready
-	case r.lines[0] != nil:
-		out, err = r.lines[0].Matched(), r.lines[1].Matched()
+		ready = r.ready
+	case want.LogLine != "":
+		ready = r.g.capture().Matched()
 	default:
 		alive = time.After(want.StartSeconds)
 	}
 	select {
-	case <-said:
-		return nil
-	case <-out:
-		return nil
-	case <-err:
+	case <-ready:
 		return nil
 	case <-alive:
 		return nil

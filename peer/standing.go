@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/seed-04209a44/peerd/exchange"
-	"github.com/seed-04209a44/peerd/journal"
 	"github.com/seed-04209a44/peerd/profiles"
 	"github.com/seed-04209a44/peerd/supervisor"
 )
@@ -24,7 +23,7 @@ const standingKey = "connector"
 // peer that comes back refuses what is over. Without a fleet the peer is its
 // own primary.
 type standing struct {
-	journal *journal.Journal
+	memory  memory
 	changed func() // told, without the lock, when permit may answer otherwise
 	lease   time.Duration
 
@@ -37,6 +36,12 @@ type standing struct {
 	timer     *time.Timer // the lease, while it runs
 	serial    int         // of the latest lease
 	past      past
+}
+
+// memory outlives the peer: its journal.
+type memory interface {
+	Get(key string) ([]byte, error)
+	Put(key string, value []byte) error
 }
 
 // past is what of a standing survives the peer.
@@ -57,7 +62,7 @@ func (s *standing) join(target string) {
 	}
 	s.joined = true
 	var before past
-	if raw, err := s.journal.Get(standingKey); err == nil && raw != nil {
+	if raw, err := s.memory.Get(standingKey); err == nil && raw != nil {
 		_ = json.Unmarshal(raw, &before) // without it the terms start over
 	}
 	s.past = past{Target: target}
@@ -111,7 +116,7 @@ func (s *standing) tell(p exchange.Primary) error {
 	}
 	next := past{Target: before.Target, Term: max(p.Term, before.Term), Primary: p.Primary}
 	if next != before {
-		if err := s.journal.Put(standingKey, rawJSON(next)); err != nil {
+		if err := s.memory.Put(standingKey, rawJSON(next)); err != nil {
 			return fmt.Errorf("cannot remember term %d: %w", next.Term, err)
 		}
 	}
@@ -181,6 +186,17 @@ func (s *standing) permit(spec *profiles.Spec) supervisor.Permit {
 	default:
 		return supervisor.Permit{Wait: fmt.Sprintf("it runs on the primary only, and this peer is not that of target %q", s.past.Target), Leave: true}
 	}
+}
+
+// leaseOf is how long an instance may go on when the peer itself is gone; 0 is
+// for ever.
+func (s *standing) leaseOf(spec *profiles.Spec) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.joined && spec.RunOn == "primary" {
+		return s.lease
+	}
+	return 0
 }
 
 // holdsOffice reports whether something still runs that only the primary runs:

@@ -51,7 +51,10 @@ func (l *loader) controller(p *Plan) {
 		doc.complain("controller.identifier", "%v", err)
 	}
 	doc.address("controller.listen", cfg.Listen)
-	p.Controller = &ControllerSettings{Identifier: cfg.Identifier, Listen: cfg.Listen, TLS: doc.tls("controller.tls", cfg.TLS)}
+	p.Controller = &ControllerSettings{Identifier: orElse(cfg.Identifier, "exchange"), Listen: cfg.Listen, TLS: doc.tls("controller.tls", cfg.TLS)}
+	for _, r := range cfg.Access {
+		p.Controller.Access = append(p.Controller.Access, Pass(r))
+	}
 	if (cfg.TLS.Cert == "") && cfg.Listen != "" && checkLoopback(cfg.Listen) != nil {
 		at := doc.at("controller.listen")
 		l.warnings = append(l.warnings, fmt.Sprintf("%s:%d:%d: controller.listen: %s is reachable from the network and without tls anyone there can read and change what passes", doc.file, at.line, at.column, cfg.Listen))

@@ -57,8 +57,12 @@ type ControllerSettings struct {
 	Identifier string
 	Listen     string
 	TLS        TLSFiles
+	Access     []Pass
 	Cluster    *ClusterSettings
 }
+
+// Pass is one rule of who may join which targets and send what; see PassConfig.
+type Pass struct{ Names, Targets, Commands []string }
 
 // ClusterSettings are the `controller.cluster` section.
 type ClusterSettings struct {

@@ -13,13 +13,14 @@ import (
 )
 
 // actor owns one instance: its machine, its timers, its handle. Only its own
-// goroutine touches the fields below mail.
+// goroutine touches the fields below told.
 type actor struct {
 	key  Key
 	sup  *Supervisor
 	mail *mailbox[message]
 	view atomic.Pointer[View]
 	done chan struct{}
+	told uint64 // serial of the last event sent to it; the supervisor's
 
 	spec    *profiles.Spec
 	next    *profiles.Spec // takes over with the next launch: the running generation stops by its own rules
@@ -33,6 +34,8 @@ type actor struct {
 	exitAt  time.Time // of machine.LastExit
 	fault   error
 	unsaved []Entry
+	// settling are told once nothing is unsaved.
+	settling []Settler
 	// retrying: a saveMsg is on its way.
 	retrying bool
 	retired  bool
@@ -131,13 +134,13 @@ func (a *actor) respec(ctx context.Context, msg respecMsg) {
 	}
 	if a.handle == nil {
 		a.spec, a.next = msg.spec, nil
-		if a.machine.Desired == lifecycle.Up && msg.spec.Enabled && msg.spec.Schedule == "" {
+		if a.machine.Desired == lifecycle.Up && startsItself(msg.spec) {
 			a.step(ctx, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by}, nil)
 		}
 		return
 	}
 	kind := lifecycle.EvRestart
-	if !msg.spec.Enabled {
+	if !msg.spec.Enabled || msg.spec.LaunchMode == "none" {
 		kind = lifecycle.EvStop
 	}
 	a.step(ctx, lifecycle.Event{Kind: kind, Cause: lifecycle.CauseReload, By: msg.by, Detail: "definition changed"}, nil)
@@ -181,7 +184,7 @@ func (a *actor) step(ctx context.Context, e lifecycle.Event, verdict chan<- erro
 	if verdict != nil {
 		verdict <- rejected
 	}
-	a.monitor(before)
+	a.monitor(before, e)
 }
 
 // ended reports whether the generation that lived before lives no more.
@@ -200,6 +203,9 @@ func (a *actor) endGeneration() {
 	if a.handle != nil {
 		a.release()
 		a.handle.Release()
+		if s, ok := a.handle.(Settler); ok {
+			a.settling = append(a.settling, s)
+		}
 		a.handle = nil
 	}
 	if a.next != nil {
@@ -207,12 +213,14 @@ func (a *actor) endGeneration() {
 	}
 }
 
-func (a *actor) monitor(before lifecycle.Machine) {
+// monitor has the health checked while the generation runs; one that was taken
+// up was not checked by this supervisor before.
+func (a *actor) monitor(before lifecycle.Machine, e lifecycle.Event) {
 	mon, ok := a.handle.(Monitor)
 	if !ok {
 		return
 	}
-	was := before.Status == lifecycle.Running && before.Generation == a.machine.Generation
+	was := before.Status == lifecycle.Running && before.Generation == a.machine.Generation && e.Kind != lifecycle.EvRecovered
 	is := a.machine.Status == lifecycle.Running
 	if is && !was {
 		mon.StartHealth(a.spec)
@@ -269,6 +277,18 @@ func (a *actor) launch(ctx context.Context, generation uint64) {
 	}
 	ctx, a.release = context.WithCancel(ctx)
 	a.handle = a.sup.opts.Launcher.Launch(ctx, a.spec, generation, s)
+}
+
+// adopt takes up a generation that lives, or whose end is to be recorded.
+func (a *actor) adopt(ctx context.Context, what Adoption) {
+	sink := sink{a: a, generation: what.Generation}
+	r, ok := a.sup.opts.Launcher.(Reattacher)
+	if !ok {
+		sink.Emit(lifecycle.Event{Kind: lifecycle.EvGone})
+		return
+	}
+	ctx, a.release = context.WithCancel(ctx)
+	a.handle = r.Reattach(ctx, a.spec, what, sink)
 }
 
 func (a *actor) setTimer(ef lifecycle.Effect) {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -48,6 +49,8 @@ type fake struct {
 	b      behaviour
 	sink   supervisor.Sink
 	signal chan syscall.Signal
+	// immortal: nothing ends it, force neither.
+	immortal atomic.Bool
 }
 
 func (w *world) Launch(_ context.Context, spec *profiles.Spec, _ uint64, sink supervisor.Sink) supervisor.Handle {
@@ -86,7 +89,7 @@ func (f *fake) live() {
 			continue
 		case <-end:
 		case sig := <-f.signal:
-			if sig != syscall.SIGKILL && f.b.deaf {
+			if f.immortal.Load() || sig != syscall.SIGKILL && f.b.deaf {
 				continue
 			}
 			if sig != syscall.SIGKILL && f.b.stopAfter > 0 {

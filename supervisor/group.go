@@ -61,6 +61,9 @@ func (g *grouping) later(k Key) []Key {
 		return nil
 	}
 	i := slices.Index(g.members, k)
+	if i < 0 { // it is leaving the plan
+		return nil
+	}
 	return g.members[i+1:]
 }
 
@@ -107,7 +110,7 @@ func (s *Supervisor) watchGroup(v *View) {
 	for _, k := range g.affected(v.Key) {
 		if a := s.actor(k); a != nil && a.view.Load().Machine.Desired == lifecycle.Up && !a.view.Load().AtRest() {
 			g.together = true
-			s.hold(k, lifecycle.Event{Kind: lifecycle.EvRestart, Cause: lifecycle.CauseDependency, Detail: v.Name + " of its group ended"})
+			s.impose(k, lifecycle.Event{Kind: lifecycle.EvRestart, Cause: lifecycle.CauseDependency, Detail: v.Name + " of its group ended"})
 		}
 	}
 }
@@ -123,7 +126,7 @@ func (s *Supervisor) failGroup(g *grouping, v *View) {
 		if a := s.actor(k); a != nil {
 			g.seen[k] = a.view.Load().Machine.Generation // its end is no further crash
 		}
-		s.hold(k, lifecycle.Event{Kind: lifecycle.EvGiveUp, Cause: lifecycle.CauseDependency, Detail: g.failed})
+		s.impose(k, lifecycle.Event{Kind: lifecycle.EvGiveUp, Cause: lifecycle.CauseDependency, Detail: g.failed})
 	}
 	if g.conf.OnFailure == "stopPeer" && s.opts.Escalate != nil {
 		s.opts.Escalate(g.failed)

@@ -41,6 +41,10 @@ func (a *actor) save() {
 	a.fault = a.sup.opts.Record(a.unsaved)
 	if a.fault == nil {
 		a.unsaved = nil
+		for _, s := range a.settling {
+			s.Settled()
+		}
+		a.settling = nil
 		return
 	}
 	if over := len(a.unsaved) - maxUnsaved; over > 0 {

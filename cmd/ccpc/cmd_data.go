@@ -47,7 +47,10 @@ func (p *program) data(c *cli.Context) error {
 	req := control.DataRequest{NameRequest: control.NameRequest{Name: c.Args().First(), Application: c.String("app")}, What: what, Loggers: c.StringSlice("logger"), Count: count, IntervalMs: c.Duration("interval").Milliseconds()}
 	ctx, cancel := limited(c, 0)
 	defer cancel()
-	cl := client(c)
+	cl, err := connect(ctx, c)
+	if err != nil {
+		return err
+	}
 	defer cl.Close()
 	answers := 0
 	each := func(item json.RawMessage) error {
@@ -72,6 +75,9 @@ func (p *program) answer(item json.RawMessage, alone bool) error {
 		return fmt.Errorf("cannot read the answer: %w", err)
 	}
 	values := flatten(d.Data)
+	if len(values) == 1 && values[0][0] == "" {
+		values[0][0] = d.What // a single value has no name of its own
+	}
 	if alone {
 		return p.out.value(d, func() error { return p.out.rows(nil, values) })
 	}

@@ -16,6 +16,7 @@ import (
 func (p *program) fileCommands() []*cli.Command {
 	return []*cli.Command{
 		p.newCommand(),
+		p.importCommand(),
 		{
 			Name: "validate", Usage: "check a profile", ArgsUsage: "PROFILE", Action: p.validate,
 			Description: describe("Prints every fault with file, line and column and exits 7 when there is one. Nothing is started.", "ccpc validate profiles/quickstart.yaml"),

@@ -7,13 +7,9 @@ import (
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/seed-04209a44/peerd/api"
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/profiles"
 )
-
-// client is the client of the peer that the flags name.
-func client(c *cli.Context) *api.Client { return api.NewClient(socket(c.String("socket"))) }
 
 // socket is the given socket or the default one of a profile.
 func socket(given string) string {
@@ -31,7 +27,10 @@ func call(c *cli.Context, typ string, req, resp any) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Context, timeout)
 	defer cancel()
-	cl := client(c)
+	cl, err := connect(ctx, c)
+	if err != nil {
+		return err
+	}
 	defer cl.Close()
 	return cl.Call(ctx, typ, req, resp)
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/seed-04209a44/peerd/cmd/internal/cliargs"
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/internal/version"
 	"github.com/seed-04209a44/peerd/keeper"
@@ -17,7 +18,7 @@ import (
 // run is the whole program but for the exit.
 func run(args []string, stdout, stderr io.Writer) int {
 	app := newApp(stdout, stderr)
-	err := app.Run(args)
+	err := app.Run(cliargs.Arrange(app, args))
 	if err == nil {
 		return 0
 	}
