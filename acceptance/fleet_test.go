@@ -192,9 +192,14 @@ commands:
 func primaryMoves(one, two *peerd) {
 	one.t.Helper()
 	term := one.status().Connector.Term
+	before := one.ps()
 	one.signal(syscall.SIGKILL)
 	one.over()
 	two.running("closing")
+	one.waitFor("what only the primary runs ends without its peer", func() bool { return !alive(before["closing"].Pid) })
+	if !alive(before["invoices"].Pid) {
+		one.t.Error("another component ended with its peer")
+	}
 	if s := two.status().Connector; !s.Primary || s.Term <= term {
 		one.t.Errorf("after term %d: %+v", term, s)
 	}

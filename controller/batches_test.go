@@ -83,6 +83,9 @@ func TestBatchSucceeds(t *testing.T) {
 	if got := p.effects(); !slices.Equal(got, numbers(10)) {
 		t.Errorf("effects %v", got)
 	}
+	if s := n.Stats(); s.Nodes != 1 || s.Targets != 1 || s.Channels != 1 || s.LocalChannels != 1 || s.InFlight != 0 || s.Batches[BatchSucceeded] != 1 {
+		t.Errorf("Stats = %+v", s)
+	}
 	if r := b.Commands[4].Reply; r == nil || string(r.Payload) != "5" {
 		t.Errorf("the fifth reply: %+v", r)
 	}

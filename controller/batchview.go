@@ -163,12 +163,7 @@ func (r *record) batch() Batch {
 }
 
 // poke has the scheduler look; v.mu need not be held.
-func (v *batchView) poke() {
-	select {
-	case v.wake <- struct{}{}:
-	default:
-	}
-}
+func (v *batchView) poke() { signal(v.wake) }
 
 func (v *batchView) get(id string) (Batch, bool) {
 	v.mu.Lock()

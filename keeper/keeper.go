@@ -270,6 +270,9 @@ func (k *Keeper) attend(hear func(Entry)) (leave func()) {
 		k.mu.Lock()
 		defer k.mu.Unlock()
 		delete(k.audience, id)
+		if len(k.audience) == 0 {
+			k.forsaken()
+		}
 		if k.idle != nil {
 			k.idle()
 		}

@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"strings"
+	"time"
 
 	"github.com/seed-04209a44/peerd/logs"
 	"github.com/seed-04209a44/peerd/process"
@@ -25,6 +26,9 @@ type Output struct {
 	// ReadyFD is the number, from 3 on, of a file that the process gets to say
 	// that it is ready; 0: none.
 	ReadyFD int `json:"readyFd,omitempty"`
+	// Lease is how long the process may go on without a user of the keeper; then
+	// its tree is ended by force. 0: for ever.
+	Lease time.Duration `json:"lease,omitempty"`
 }
 
 // Entry is what a keeper knows of one process that it holds.

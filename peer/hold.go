@@ -85,6 +85,7 @@ func (l *launcher) output(spec *profiles.Spec, dir string) keeper.Output {
 		Folder: dir, Logs: filepath.Join(l.logs, spec.Application.GUID, spec.Name),
 		Options:   logs.Options{MaxSize: spec.Logs.MaxSize, MaxFiles: spec.Logs.MaxFiles, MaxLine: spec.Logs.MaxLine},
 		Handshake: spec.CCP, Match: spec.Ready.LogLine, ReadyFD: spec.Ready.FD,
+		Lease: l.lease(spec),
 	}
 }
 

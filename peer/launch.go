@@ -32,8 +32,9 @@ type launcher struct {
 	logs   string        // folder of captured output
 	slots  chan struct{} // starts at one time
 	levels *levelStore
-	tag    string         // tells this peer apart from the others on the host
-	work   sync.WaitGroup // everything that any generation has under way
+	lease  func(*profiles.Spec) time.Duration // how long it may go on without a peer; 0: for ever
+	tag    string                             // tells this peer apart from the others on the host
+	work   sync.WaitGroup                     // everything that any generation has under way
 }
 
 // Launch implements supervisor.Launcher.

@@ -55,7 +55,7 @@ type Peer struct {
 	levels    *levelStore
 	usage     usage
 	degraded  degraded
-	wishes    wishes
+	rows      rows
 	primaries primaries
 	standing  standing
 	fleet     fleet
@@ -108,7 +108,6 @@ func New(o Options) (*Peer, error) {
 		levels: &levelStore{journal: j}, logDir: filepath.Join(set.StateDir, "logs"),
 		hasten: make(chan struct{}), failed: make(chan error, 1), changed: make(chan struct{}),
 		usage:     usage{latest: map[supervisor.Key]figures{}},
-		wishes:    wishes{want: map[supervisor.Key]string{}},
 		primaries: primaries{wake: make(chan struct{}, 1), held: map[string]office{}},
 	}
 	run, err := p.takeRuntimeDir(set.RuntimeDir)
@@ -120,7 +119,7 @@ func New(o Options) (*Peer, error) {
 	}
 	p.launcher = &launcher{
 		door: door, holder: p.holder, log: o.Logger.Named("component"), run: run, logs: p.logDir,
-		slots: make(chan struct{}, maxStarting()), levels: p.levels, tag: tagOf(set.StateDir),
+		slots: make(chan struct{}, maxStarting()), levels: p.levels, tag: tagOf(set.StateDir), lease: p.standing.leaseOf,
 	}
 	p.sup = supervisor.New(supervisor.Options{
 		Launcher: p.launcher,
@@ -190,15 +189,16 @@ func (p *Peer) Run(ctx context.Context) error {
 		p.usage.run(work, p.sup.Views, p.checkMemory)
 		return nil
 	})
+	// Who calls before everything is taken up waits for the answer.
+	if err := p.begin(work); err != nil {
+		endWork()
+		return errors.Join(err, closeAll(listeners), group.Wait())
+	}
 	serving := make(chan error, 1)
 	group.Go(func() error {
 		serving <- server.Serve(work, listeners...)
 		return nil
 	})
-	if err := p.begin(work); err != nil {
-		endWork()
-		return errors.Join(err, group.Wait())
-	}
 	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect, p.belong, p.hostController} {
 		group.Go(func() error {
 			run(work)

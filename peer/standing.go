@@ -188,6 +188,17 @@ func (s *standing) permit(spec *profiles.Spec) supervisor.Permit {
 	}
 }
 
+// leaseOf is how long an instance may go on when the peer itself is gone; 0 is
+// for ever.
+func (s *standing) leaseOf(spec *profiles.Spec) time.Duration {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.joined && spec.RunOn == "primary" {
+		return s.lease
+	}
+	return 0
+}
+
 // holdsOffice reports whether something still runs that only the primary runs:
 // until it is down, the term is not given up.
 func holdsOffice(views []*supervisor.View) bool {
