@@ -139,7 +139,7 @@ func (p *program) awaitBatch(c *cli.Context, b fleetBatch) (fleetBatch, error) {
 		}
 		select {
 		case <-ctx.Done():
-			if ctx.Err() == context.Canceled { //nolint:errorlint // a context's own error
+			if ctx.Err() == context.Canceled {
 				return b, ctx.Err()
 			}
 			return b, control.Errorf(control.CodeTimeout, "batch %s is not over in time: it goes on; `ccpc batches` shows it", b.ID)
