@@ -83,6 +83,9 @@ func TestBatchSucceeds(t *testing.T) {
 	if got := p.effects(); !slices.Equal(got, numbers(10)) {
 		t.Errorf("effects %v", got)
 	}
+	if s := n.Stats(); s.Nodes != 1 || s.Targets != 1 || s.Channels != 1 || s.LocalChannels != 1 || s.InFlight != 0 || s.Batches[BatchSucceeded] != 1 {
+		t.Errorf("Stats = %+v", s)
+	}
 	if r := b.Commands[4].Reply; r == nil || string(r.Payload) != "5" {
 		t.Errorf("the fifth reply: %+v", r)
 	}
@@ -229,19 +232,20 @@ func TestBatchIsCancelled(t *testing.T) {
 	if b, err := n.Batches().Cancel(t.Context(), waiting); err != nil || b.Status != BatchError || b.ErrorDetails != "cancelled" {
 		t.Errorf("before its first pass: %+v, %v", b, err)
 	}
-	cancelled := make(chan struct{})
+	begun, cancelled := make(chan struct{}), make(chan struct{})
 	n.join("t", "p", func(o *exchange.ConnectorOptions) {
 		o.Channel.Handlers.Handle("WORK", func(ctx context.Context, _ *exchange.Request) (any, error) {
+			close(begun)
 			<-ctx.Done()
 			close(cancelled)
 			return nil, ctx.Err()
 		})
 	})
 	running := n.execute(batchOf(t, "t", "WORK", 2)).ID
-	n.until("it runs", func() bool {
-		b, _ := n.Batches().Get(running)
-		return b.Status == BatchInProgress
-	})
+	<-begun
+	if b, err := n.Batches().Get(running); err != nil || b.Status != BatchInProgress || b.Commands[0].Status != exchange.InProgress {
+		t.Errorf("while it runs: %+v, %v", b, err)
+	}
 	if b, err := n.Batches().Cancel(t.Context(), running); err != nil || b.Status != BatchError {
 		t.Errorf("in the middle: %+v, %v", b, err)
 	}

@@ -55,9 +55,9 @@ func (b *Batches) run(ctx context.Context) error {
 		<-ctx.Done()
 		return nil
 	}
-	var passes sync.WaitGroup
-	defer passes.Wait()
-	passes.Go(func() { b.c.partitions.keep(ctx, b.view.poke) })
+	var under sync.WaitGroup
+	defer under.Wait()
+	under.Go(func() { b.c.partitions.keep(ctx, b.view.poke) })
 	sweep := time.NewTicker(sweepInterval)
 	defer sweep.Stop()
 	due := time.NewTimer(0)
@@ -71,27 +71,27 @@ func (b *Batches) run(ctx context.Context) error {
 		case <-b.view.wake:
 		case <-due.C:
 		}
-		jobs, cancelled, wait := b.view.start(time.Now(), b.c.partitions.mine, b.c.registry.there)
-		for _, j := range jobs {
-			passes.Go(func() { b.pass(ctx, j) })
+		passes, cancelled, wait := b.view.start(time.Now(), b.c.partitions.mine, b.c.registry.there)
+		for _, p := range passes {
+			under.Go(func() { b.carryOut(ctx, p) })
 		}
-		for _, j := range cancelled {
-			passes.Go(func() { b.drop(ctx, j) })
+		for _, p := range cancelled {
+			under.Go(func() { b.drop(ctx, p) })
 		}
 		due.Reset(wait)
 	}
 }
 
-// pass carries out one pass of a batch.
-func (b *Batches) pass(ctx context.Context, j job) {
-	defer b.view.finished(j.id)
+// carryOut carries out one pass of a batch.
+func (b *Batches) carryOut(ctx context.Context, p pass) {
+	defer b.view.finished(p.id)
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
-	b.view.stoppable(j.id, func() { stop(errCancelled) })
-	j.state.Status, j.state.ErrorDetails, j.state.Node, j.state.Due = BatchInProgress, "", b.c.node, time.Time{}
-	revision, err := b.save(ctx, j.id, j.state, j.revision)
+	b.view.stoppable(p.id, func() { stop(errCancelled) })
+	p.state.Status, p.state.ErrorDetails, p.state.Node, p.state.Due = BatchInProgress, "", b.c.node, time.Time{}
+	revision, err := b.save(ctx, p.id, p.state, p.revision)
 	if err == nil {
-		err = b.commands(ctx, j)
+		err = b.commands(ctx, p)
 	}
 	switch {
 	case errors.Is(err, cluster.ErrConflict): // another controller has taken over
@@ -99,19 +99,19 @@ func (b *Batches) pass(ctx context.Context, j job) {
 	case context.Cause(ctx) != nil && !errors.Is(context.Cause(ctx), errCancelled): // stopping: whoever comes next goes on
 		return
 	case revision == 0 && err != nil:
-		b.trouble(ctx, j, err)
+		b.trouble(ctx, p, err)
 		return
 	}
-	last := j.state.after(err, context.Cause(ctx), j.def.MaxRetry, b.o.RetryInterval, time.Now())
-	if _, err := b.save(context.WithoutCancel(ctx), j.id, last, revision); err != nil && !errors.Is(err, cluster.ErrConflict) {
-		b.trouble(ctx, j, err)
+	last := p.state.after(err, context.Cause(ctx), p.def.MaxRetry, b.o.RetryInterval, time.Now())
+	if _, err := b.save(context.WithoutCancel(ctx), p.id, last, revision); err != nil && !errors.Is(err, cluster.ErrConflict) {
+		b.trouble(ctx, p, err)
 	}
 }
 
 // trouble tells that the store does not take what it should, and keeps the batch
 // from being tried again at once.
-func (b *Batches) trouble(ctx context.Context, j job, err error) {
-	b.c.event(Event{Kind: EngineTrouble, Batch: j.id, Target: j.def.Target, Detail: err.Error()})
+func (b *Batches) trouble(ctx context.Context, p pass, err error) {
+	b.c.event(Event{Kind: EngineTrouble, Batch: p.id, Target: p.def.Target, Detail: err.Error()})
 	pause := time.NewTimer(lostPause)
 	defer pause.Stop()
 	select {
@@ -125,13 +125,13 @@ func (b *Batches) trouble(ctx context.Context, j job, err error) {
 type lostError struct{ error }
 
 // commands sends what has not succeeded yet, one after the other.
-func (b *Batches) commands(ctx context.Context, j job) error {
-	for n, cmd := range j.def.Commands {
-		old := j.replies[n]
+func (b *Batches) commands(ctx context.Context, p pass) error {
+	for n, cmd := range p.def.Commands {
+		old := p.replies[n]
 		if old.revision != 0 && old.reply.Status == exchange.Succeeded {
 			continue
 		}
-		reply, err := b.c.Send(ctx, j.def.Target, cmd, Choice{Key: j.id})
+		reply, err := b.c.Send(ctx, p.def.Target, cmd, Choice{Key: p.id})
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -140,7 +140,7 @@ func (b *Batches) commands(ctx context.Context, j job) error {
 		case err != nil && reply.Status == "": // there is no reply to keep
 			reply = exchange.Reply{CommandID: cmd.ID, Type: cmd.Type, Status: exchange.Failed, ErrorDetails: err.Error()}
 		}
-		switch err := b.keep(ctx, j.id, n, reply, old.revision); {
+		switch err := b.keep(ctx, p.id, n, reply, old.revision); {
 		case errors.Is(err, cluster.ErrConflict), ctx.Err() != nil:
 			return errors.Join(err, ctx.Err())
 		case err != nil:
@@ -193,11 +193,11 @@ func (p progress) after(err, cause error, maxRetry int, interval time.Duration, 
 }
 
 // drop ends a batch that was cancelled while none of its passes was under way.
-func (b *Batches) drop(ctx context.Context, j job) {
-	defer b.view.finished(j.id)
-	j.state.Status, j.state.ErrorDetails, j.state.Ended = BatchError, errCancelled.Error(), time.Now()
-	if _, err := b.save(ctx, j.id, j.state, j.revision); err != nil && ctx.Err() == nil && !errors.Is(err, cluster.ErrConflict) {
-		b.trouble(ctx, j, err)
+func (b *Batches) drop(ctx context.Context, p pass) {
+	defer b.view.finished(p.id)
+	p.state.Status, p.state.ErrorDetails, p.state.Ended = BatchError, errCancelled.Error(), time.Now()
+	if _, err := b.save(ctx, p.id, p.state, p.revision); err != nil && ctx.Err() == nil && !errors.Is(err, cluster.ErrConflict) {
+		b.trouble(ctx, p, err)
 	}
 }
 

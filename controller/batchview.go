@@ -163,12 +163,7 @@ func (r *record) batch() Batch {
 }
 
 // poke has the scheduler look; v.mu need not be held.
-func (v *batchView) poke() {
-	select {
-	case v.wake <- struct{}{}:
-	default:
-	}
-}
+func (v *batchView) poke() { signal(v.wake) }
 
 func (v *batchView) get(id string) (Batch, bool) {
 	v.mu.Lock()
@@ -254,8 +249,8 @@ func (v *batchView) targetIsBack(target string) {
 	}
 }
 
-// job is one pass of a batch, with all it needs to know.
-type job struct {
+// pass is one pass of a batch, with all it needs to know.
+type pass struct {
 	id       string
 	def      definition
 	state    progress
@@ -266,7 +261,7 @@ type job struct {
 // start picks the batches whose next pass is to begin now, at most one for each
 // target, the oldest first, and marks them as running. It also returns those
 // that are to be ended without a pass, and the time until the next is due.
-func (v *batchView) start(now time.Time, mine, there func(target string) bool) (jobs, cancelled []job, wait time.Duration) {
+func (v *batchView) start(now time.Time, mine, there func(target string) bool) (passes, cancelled []pass, wait time.Duration) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
 	wait = time.Hour
@@ -282,7 +277,7 @@ func (v *batchView) start(now time.Time, mine, there func(target string) bool) (
 		case !r.defined || r.running || r.status().Terminal() || !mine(target):
 		case r.cancelled:
 			r.running = true
-			cancelled = append(cancelled, r.job())
+			cancelled = append(cancelled, r.pass())
 		case busy[target] || !there(target):
 		case r.status() == BatchPending && !r.hurry && now.Before(r.state.Due):
 			wait = min(wait, r.state.Due.Sub(now))
@@ -292,17 +287,17 @@ func (v *batchView) start(now time.Time, mine, there func(target string) bool) (
 	}
 	for _, r := range first {
 		r.running, r.hurry = true, false
-		jobs = append(jobs, r.job())
+		passes = append(passes, r.pass())
 	}
-	return jobs, cancelled, wait
+	return passes, cancelled, wait
 }
 
 func older(a, b *record) bool {
 	return cmp.Or(a.def.Created.Compare(b.def.Created), cmp.Compare(a.id, b.id)) < 0
 }
 
-func (r *record) job() job {
-	return job{id: r.id, def: r.def, state: r.state, revision: r.revision, replies: maps.Clone(r.replies)}
+func (r *record) pass() pass {
+	return pass{id: r.id, def: r.def, state: r.state, revision: r.revision, replies: maps.Clone(r.replies)}
 }
 
 // stoppable says how the pass of a batch is stopped when the batch is cancelled.
@@ -314,12 +309,6 @@ func (v *batchView) stoppable(id string, stop func()) {
 		stop()
 	}
 	r.stop = stop
-}
-
-func (v *batchView) isCancelled(id string) bool {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	return v.records[id].cancelled
 }
 
 // finished marks that a pass is over.

@@ -33,6 +33,7 @@ type Controller struct {
 	tellers    sync.WaitGroup // those that send PRIMARY
 	timers     sync.WaitGroup
 	running    chan struct{} // closed when connectors are taken in
+	joined     chan struct{} // another controller has joined
 
 	mu       sync.Mutex // guards all below
 	state    state
@@ -58,7 +59,7 @@ func New(o Options) (*Controller, error) {
 	}
 	c := &Controller{
 		o: o, node: o.Engine.Node(), registry: newRegistry(o.Engine.Node()), health: newHealth(),
-		running: make(chan struct{}),
+		running: make(chan struct{}), joined: make(chan struct{}, 1),
 	}
 	c.batches, c.partitions = newBatches(c), &partitions{c: c}
 	c.web = websocket.NewServer(websocket.ServerOptions{
@@ -147,6 +148,7 @@ func (c *Controller) work(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { return c.o.Engine.Serve(ctx, c.subject(c.node), c.land) })
 	g.Go(func() error { return c.checkHealth(ctx) })
 	g.Go(func() error { return c.elect(ctx) })
+	g.Go(func() error { return c.rebalance(ctx) })
 	c.mu.Lock()
 	c.state = open
 	c.mu.Unlock()

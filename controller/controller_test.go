@@ -341,16 +341,23 @@ func TestSeveralControllers(t *testing.T) {
 			t.Errorf("Broadcast = %+v, %v", answers, err)
 		}
 	}
-	n := b.join("other", "only on b", nil)
+	release := make(chan struct{})
+	n := b.join("other", "only on b", func(o *exchange.ConnectorOptions) {
+		o.Channel.Handlers.Handle("STUCK", func(context.Context, *exchange.Request) (any, error) {
+			<-release
+			return nil, nil
+		})
+	})
 	a.until("a knows b's target", func() bool { return len(a.Target("other")) == 1 })
 	a.echo("other", Choice{})
-	for typ, want := range map[string]error{"NOBODY-KNOWS": exchange.ErrUnknown, "HANG": exchange.ErrTimeout} {
+	for typ, want := range map[string]error{"NOBODY-KNOWS": exchange.ErrUnknown, "STUCK": exchange.ErrTimeout} {
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 		if _, err := a.Send(ctx, "other", command(t, typ, nil), Choice{}); !errors.Is(err, want) {
 			t.Errorf("%s by way of b: %v, want %v", typ, err, want)
 		}
 		cancel()
 	}
+	close(release)
 	n.stop()
 	if !p.isPrimary() {
 		a, b, p, q = b, a, q, p

@@ -20,6 +20,7 @@ const (
 	PrimaryElected   EventKind = "primary.elected"   // the target is there, and has a primary
 	PrimaryVacated   EventKind = "primary.vacated"   // the target has gone: no channel is left
 	PrimaryRefused   EventKind = "primary.refused"   // a channel answered PRIMARY with an error
+	NodeCame         EventKind = "node.came"         // another controller has joined; Detail is its name
 	NodeGone         EventKind = "node.gone"         // another controller has gone; Detail is its name
 	BatchChanged     EventKind = "batch.changed"     // Detail is its status
 	EngineTrouble    EventKind = "engine.trouble"    // a write failed, and will be tried again

@@ -1,10 +1,12 @@
 package controller
 
 import (
+	_ "embed" // the document
 	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +14,15 @@ import (
 	"github.com/seed-04209a44/peerd/exchange"
 	"github.com/seed-04209a44/peerd/exchange/websocket"
 )
+
+// document describes the paths of Management.
+//
+//go:embed openapi.json
+var document json.RawMessage
+
+// OpenAPI returns the description of Management's paths, an OpenAPI 3.0
+// document in JSON.
+func OpenAPI() []byte { return slices.Clone(document) }
 
 // Command types by which the rules of Access allow what is no command of a
 // target's own.
@@ -36,7 +47,7 @@ const maxBody = 16 << 20
 // batches, at /exchange, or at /exchange/<identifier> unless that is the
 // default. Put authentication in front of it, or set ManagementOptions.Caller.
 func (c *Controller) Management() http.Handler {
-	m := &management{c: c, mux: http.NewServeMux(), base: "/exchange"}
+	m := &management{c: c, mux: http.NewServeMux(), base: "/exchange", served: make(map[string]bool)}
 	if c.o.Identifier != DefaultIdentifier {
 		m.base += "/" + c.o.Identifier
 	}
@@ -49,9 +60,10 @@ func (c *Controller) Management() http.Handler {
 
 // management is the HTTP face of a controller.
 type management struct {
-	c    *Controller
-	mux  *http.ServeMux
-	base string
+	c      *Controller
+	mux    *http.ServeMux
+	base   string
+	served map[string]bool // patterns, below base
 }
 
 func (m *management) routes() {
@@ -63,6 +75,7 @@ func (m *management) routes() {
 	m.handle("POST /targets/{id}/commands", m.send)
 	m.handle("DELETE /channels/{id}", m.kick)
 	m.handle("GET /events", m.follow)
+	m.handle("GET /openapi.json", func(request) (any, error) { return document, nil })
 	if m.c.o.Batches.Disabled {
 		return
 	}
@@ -85,6 +98,7 @@ type request struct {
 // returns is the body, or the error.
 func (m *management) handle(pattern string, serve func(request) (any, error)) {
 	method, path, _ := strings.Cut(pattern, " ")
+	m.served[pattern] = true
 	m.mux.HandleFunc(method+" "+m.base+path, func(w http.ResponseWriter, r *http.Request) {
 		q := request{Request: r, w: w}
 		var err error

@@ -24,15 +24,32 @@ type asked struct {
 	body   any
 }
 
-// ask sends one request, with the body in JSON if there is one.
+// ask sends one request, with the body in JSON if there is one. The answer must
+// match the document.
 func ask(t *testing.T, h http.Handler, method, path, body string) asked {
 	t.Helper()
 	w := httptest.NewRecorder()
-	h.ServeHTTP(w, httptest.NewRequest(method, path, strings.NewReader(body)))
+	r := httptest.NewRequest(method, path, strings.NewReader(body))
+	h.ServeHTTP(w, r)
+	answers(t, r, body, w)
+	return askedOf(t, r, w)
+}
+
+// askElsewhere is ask on a path that is not the document's.
+func askElsewhere(t *testing.T, h http.Handler, path string) asked {
+	t.Helper()
+	w := httptest.NewRecorder()
+	r := httptest.NewRequest(http.MethodGet, path, nil)
+	h.ServeHTTP(w, r)
+	return askedOf(t, r, w)
+}
+
+func askedOf(t *testing.T, r *http.Request, w *httptest.ResponseRecorder) asked {
+	t.Helper()
 	a := asked{status: w.Code, header: w.Header()}
 	if w.Body.Len() > 0 {
 		if err := json.Unmarshal(w.Body.Bytes(), &a.body); err != nil {
-			t.Fatalf("%s %s: %v in %s", method, path, err, w.Body)
+			t.Fatalf("%s %s: %v in %s", r.Method, r.URL, err, w.Body)
 		}
 	}
 	return a
@@ -121,7 +138,7 @@ func TestManagementIsNamedAndTurnedOff(t *testing.T) {
 		{named, "/exchange/fleet/targets/x/batchs", 404},
 		{off, "/exchange/targets", 404},
 	} {
-		if a := ask(t, c.n.Management(), "GET", c.path, ""); a.status != c.status {
+		if a := askElsewhere(t, c.n.Management(), c.path); a.status != c.status {
 			t.Errorf("%s: %d, want %d", c.path, a.status, c.status)
 		}
 	}
@@ -130,8 +147,16 @@ func TestManagementIsNamedAndTurnedOff(t *testing.T) {
 func TestManagementActions(t *testing.T) {
 	n := run(t, nil)
 	h := n.Management()
-	p := n.join("t", "p", nil)
-	n.join("t", "q", nil)
+	release := make(chan struct{})
+	defer close(release)
+	stuck := func(o *exchange.ConnectorOptions) {
+		o.Channel.Handlers.Handle("STUCK", func(context.Context, *exchange.Request) (any, error) {
+			<-release
+			return nil, nil
+		})
+	}
+	p := n.join("t", "p", stuck)
+	n.join("t", "q", stuck)
 	n.until("a primary", func() bool { return p.term() != 0 })
 	ask(t, h, "POST", "/exchange/targets/t/commands", `{"id":"1","type":"ECHO","payload":{"a":1}}`).
 		same(t, "a command", 200, `{"commandId":"1","type":"ECHO","commandStatus":"SUCCEEDED","payload":{"a":1}}`)
@@ -144,7 +169,7 @@ func TestManagementActions(t *testing.T) {
 		method, path, body string
 		status             int
 	}{
-		{"POST", "targets/t/commands", `{"type":"HANG","timeoutMs":20}`, 504},
+		{"POST", "targets/t/commands", `{"type":"STUCK","timeoutMs":20}`, 504},
 		{"POST", "targets/t/commands", `{"type":"NEVER-HEARD-OF"}`, 502},
 		{"POST", "targets/t/commands", `{"type":"ECHO","channelId":"x"}`, 404},
 		{"POST", "targets/x/commands", `{"type":"ECHO"}`, 404},

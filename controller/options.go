@@ -65,6 +65,7 @@ type Options struct {
 	MaxChannels    int           // on this node; over it a connector is told to try again
 
 	Batches    BatchOptions
+	Rebalance  RebalanceOptions
 	Management ManagementOptions
 }
 
@@ -111,6 +112,7 @@ func (o Options) withDefaults() (Options, error) {
 		{&o.HealthTimeout, DefaultHealthTimeout},
 		{&o.DrainTimeout, DefaultDrainTimeout},
 		{&o.Lease, DefaultLease},
+		{&o.Rebalance.Delay, DefaultRebalanceDelay},
 	} {
 		if *d.value <= 0 {
 			*d.value = d.otherwise

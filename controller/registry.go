@@ -110,10 +110,7 @@ func (r *registry) remove(id string) {
 // mark has the elector look at a target; r.mu must be held.
 func (r *registry) mark(target string) {
 	r.dirty[target] = true
-	select {
-	case r.wake <- struct{}{}:
-	default:
-	}
+	signal(r.wake)
 }
 
 // again has the elector look at a target once more.
@@ -132,25 +129,37 @@ func (r *registry) takeDirty() []string {
 	return targets
 }
 
-// node takes in that a node is there, or has gone; it returns the channels that
-// went with it.
-func (r *registry) node(name string, alive bool) (gone []Channel) {
+// nodeCame takes in that a node is there, and tells whether that is news.
+func (r *registry) nodeCame(name string) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if alive {
-		r.nodes[name] = true
-	} else {
-		delete(r.nodes, name)
+	if r.nodes[name] {
+		return false
 	}
+	r.nodes[name] = true
+	r.channelsOf(name)
+	return true
+}
+
+// nodeGone takes in that a node has gone, and returns the channels that went
+// with it.
+func (r *registry) nodeGone(name string) []Channel {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.nodes, name)
+	return r.channelsOf(name)
+}
+
+// channelsOf returns the channels of another node, and marks their targets; r.mu
+// must be held.
+func (r *registry) channelsOf(node string) (all []Channel) {
 	for _, e := range r.channels {
-		if e.Node == name && e.link == nil {
+		if e.Node == node && e.link == nil {
 			r.mark(e.Target)
-			if !alive {
-				gone = append(gone, e.Channel)
-			}
+			all = append(all, e.Channel)
 		}
 	}
-	return gone
+	return all
 }
 
 // setPrimary takes in a record, unless a newer one is here already.

@@ -116,19 +116,32 @@ func (c *Controller) live(ctx context.Context) error {
 
 // watchNodes follows which nodes there are; ready is called once.
 func (c *Controller) watchNodes(ctx context.Context, ready func()) error {
+	begun := false
 	return c.store.nodes.Watch(ctx, "", func(e cluster.Entry) {
 		switch {
 		case e.Ready:
+			begun = true
 			ready()
 		case e.Key == c.node:
 		case !e.Deleted:
-			c.registry.node(e.Key, true)
+			if c.registry.nodeCame(e.Key) && begun {
+				c.event(Event{Kind: NodeCame, Detail: e.Key})
+				signal(c.joined)
+			}
 		default:
-			gone := c.registry.node(e.Key, false)
+			gone := c.registry.nodeGone(e.Key)
 			c.event(Event{Kind: NodeGone, Detail: e.Key})
 			c.sweep(ctx, gone)
 		}
 	})
+}
+
+// signal leaves a note in a channel with room for one.
+func signal(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
 }
 
 // sweep takes out what a node left behind.

@@ -162,6 +162,7 @@ func Main() error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
+	thin()
 	k := New(door)
 	return errors.Join(k.Serve(context.Background(), l), k.Close(), door.Close())
 }

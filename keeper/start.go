@@ -49,7 +49,10 @@ func launch(folder string, argv []string) error {
 	}
 	defer log.Close()
 	cmd := &exec.Cmd{
-		Path: argv[0], Args: argv, Env: []string{}, Dir: "/",
+		Path: argv[0], Args: argv, Dir: "/",
+		// A fixed number of processors keeps the runtime from looking for another
+		// one every second.
+		Env:    []string{"GOMAXPROCS=2"},
 		Stdout: log, Stderr: log, ExtraFiles: []*os.File{socket, lock},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}

@@ -146,7 +146,7 @@ func (p *Peer) await(ctx context.Context, before *supervisor.View, r control.Act
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var last control.Step
-	result := undecided
+	result, heard, overruled := undecided, false, false
 	v, err := p.sup.Wait(ctx, before.Key, func(v *supervisor.View) bool {
 		step := control.Step{Name: v.Name, Status: v.Machine.Status.String(), State: v.Machine.State.String(), Detail: v.Machine.Reason}
 		if step != last {
@@ -155,14 +155,19 @@ func (p *Peer) await(ctx context.Context, before *supervisor.View, r control.Act
 				cancel() // nobody listens: the wait ends, the work goes on
 			}
 		}
+		asWished := v.Machine.Desired.String() == a.desired
+		overruled = heard && !asWished
+		heard = heard || asWished
 		result = a.judge(before, v)
-		return result != undecided
+		return result != undecided || overruled
 	})
 	switch {
 	case errors.Is(err, supervisor.ErrGone):
 		return outcome(before, a.done, "left the plan")
 	case err != nil:
 		return outcome(v, "timeout", "not "+a.done+" within "+limit.String()+reason(v))
+	case overruled && result != succeeded:
+		return outcome(v, "failed", "somebody else wants it "+v.Machine.Desired.String()+" now")
 	case v.Fault != nil:
 		return outcome(v, "failed", "the journal cannot remember it: "+v.Fault.Error())
 	case result == failed:

@@ -121,3 +121,9 @@ func (g *generation) stopping() {
 		g.stopBegan = time.Now()
 	}
 }
+
+func (g *generation) isStopping() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.stopBegan.IsZero()
+}

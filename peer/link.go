@@ -47,7 +47,7 @@ func (g *generation) connect(ctx context.Context, dir string) error {
 	})}
 	l.client = ccp.NewClient(l.endpoint)
 	l.run.Go(func() {
-		if err := l.endpoint.Run(g.ctx); err != nil && g.ctx.Err() == nil {
+		if err := l.endpoint.Run(g.ctx); err != nil && g.ctx.Err() == nil && !g.isStopping() {
 			g.log.Warn("channel to the component ended", "error", err)
 		}
 	})

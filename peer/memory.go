@@ -18,69 +18,57 @@ import (
 func (p *Peer) record(entries []supervisor.Entry) error {
 	recs := make([]journal.Record, len(entries))
 	for i, e := range entries {
-		t := e.Transition
-		recs[i] = journal.Record{
-			At: e.At, Name: e.Name, Application: e.Application, Generation: t.Generation,
-			From: t.From.String(), To: t.To.String(), State: t.State.String(), Cause: t.Cause.String(),
-			By: t.By, Pid: t.Pid, Detail: t.Detail,
-		}
-		if t.Exit != nil {
-			recs[i].Exit = &journal.Exit{Code: t.Exit.Code, Signal: t.Exit.Signal, Reason: t.Exit.Reason}
-		}
-		p.log.Info("transition", "component", e.Name, "generation", t.Generation,
-			"from", recs[i].From, "to", recs[i].To, "state", recs[i].State, "cause", recs[i].Cause, "detail", t.Detail)
+		recs[i] = recordOf(e)
+		p.log.Info("transition", "component", e.Name, "generation", recs[i].Generation,
+			"from", recs[i].From, "to", recs[i].To, "state", recs[i].State, "cause", recs[i].Cause, "detail", recs[i].Detail)
 	}
 	last := entries[len(entries)-1]
-	_, err := p.journal.Append(recs, p.rowOf(last.Key, last.Transition.Generation, last.Live))
-	p.degraded.set("journal", err)
-	return err
+	return p.rows.change([]supervisor.Key{last.Key}, func(row *journal.Instance) {
+		row.Generation, row.Live = last.Transition.Generation, last.Live
+	}, func(rows []journal.Instance) error {
+		_, err := p.journal.Append(recs, rows...)
+		p.degraded.set("journal", err)
+		return err
+	})
 }
 
-// rowOf is the journal's row of an instance, keeping what the operator wants.
-func (p *Peer) rowOf(k supervisor.Key, generation uint64, live []byte) journal.Instance {
-	return journal.Instance{Application: k.Application, Name: k.Name, Generation: generation, Desired: p.wishes.get(k), Live: live}
-}
-
-func (p *Peer) forget(k supervisor.Key) {
-	p.wishes.mu.Lock()
-	delete(p.wishes.want, k)
-	p.wishes.mu.Unlock()
-	p.degraded.set("journal", p.journal.Forget(k.Application, k.Name))
-}
-
-// wishes remembers what operators want beyond what the profile says.
-type wishes struct {
-	mu   sync.Mutex // guards the following field
-	want map[supervisor.Key]string
-}
-
-func (w *wishes) get(k supervisor.Key) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.want[k]
+// recordOf is the journal's form of a transition.
+func recordOf(e supervisor.Entry) journal.Record {
+	t := e.Transition
+	r := journal.Record{
+		At: e.At, Name: e.Name, Application: e.Application, Generation: t.Generation,
+		From: t.From.String(), To: t.To.String(), State: t.State.String(), Cause: t.Cause.String(),
+		By: t.By, Pid: t.Pid, Detail: t.Detail,
+	}
+	if t.Exit != nil {
+		r.Exit = &journal.Exit{Code: t.Exit.Code, Signal: t.Exit.Signal, Reason: t.Exit.Reason}
+	}
+	return r
 }
 
 // wish puts an operator's wish on disk before it is acted on.
 func (p *Peer) wish(views []*supervisor.View, desired string) error {
-	rows := make([]journal.Instance, len(views))
-	p.wishes.mu.Lock()
-	for _, v := range views {
-		p.wishes.want[v.Key] = desired
-	}
-	p.wishes.mu.Unlock()
+	keys := make([]supervisor.Key, len(views))
 	for i, v := range views {
-		var live []byte
-		if g := generationOf(v); g != nil {
-			live = g.Identity()
-		}
-		rows[i] = p.rowOf(v.Key, v.Machine.Generation, live)
+		keys[i] = v.Key
 	}
-	_, err := p.journal.Append(nil, rows...)
-	p.degraded.set("journal", err)
+	err := p.rows.change(keys, func(row *journal.Instance) { row.Desired = desired }, func(rows []journal.Instance) error {
+		_, err := p.journal.Append(nil, rows...)
+		p.degraded.set("journal", err)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("the journal cannot remember what you want, so nothing was done: %w", err)
 	}
 	return nil
+}
+
+// isUnwanted reports whether an operator wants the instance down.
+func (p *Peer) isUnwanted(k supervisor.Key) bool { return p.rows.of(k).get().Desired == "down" }
+
+func (p *Peer) forget(k supervisor.Key) {
+	p.rows.drop(k)
+	p.degraded.set("journal", p.journal.Forget(k.Application, k.Name))
 }
 
 // remember adds to known what history tells of instances that join the plan

@@ -55,7 +55,7 @@ type Peer struct {
 	levels    *levelStore
 	usage     usage
 	degraded  degraded
-	wishes    wishes
+	rows      rows
 	primaries primaries
 	standing  standing
 	fleet     fleet
@@ -108,7 +108,6 @@ func New(o Options) (*Peer, error) {
 		levels: &levelStore{journal: j}, logDir: filepath.Join(set.StateDir, "logs"),
 		hasten: make(chan struct{}), failed: make(chan error, 1), changed: make(chan struct{}),
 		usage:     usage{latest: map[supervisor.Key]figures{}},
-		wishes:    wishes{want: map[supervisor.Key]string{}},
 		primaries: primaries{wake: make(chan struct{}, 1), held: map[string]office{}},
 	}
 	run, err := p.takeRuntimeDir(set.RuntimeDir)
@@ -191,15 +190,16 @@ func (p *Peer) Run(ctx context.Context) error {
 		p.usage.run(work, p.sup.Views, p.checkMemory)
 		return nil
 	})
+	// Who calls before everything is taken up waits for the answer.
+	if err := p.begin(work); err != nil {
+		endWork()
+		return errors.Join(err, closeAll(listeners), group.Wait())
+	}
 	serving := make(chan error, 1)
 	group.Go(func() error {
 		serving <- server.Serve(work, listeners...)
 		return nil
 	})
-	if err := p.begin(work); err != nil {
-		endWork()
-		return errors.Join(err, group.Wait())
-	}
 	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect, p.belong, p.hostController} {
 		group.Go(func() error {
 			run(work)
@@ -272,9 +272,14 @@ func (p *Peer) wind(ctx context.Context) {
 	for i, v := range views {
 		keys[i] = v.Key
 	}
-	done := make(chan error, 1)
-	// The cause is not a command: it leaves what operators want as it is.
-	go func() { done <- p.sup.Drain(ctx, lifecycle.CauseReload, "peerd shutdown") }()
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		// The cause is not a command: it leaves what operators want as it is.
+		if err := p.sup.Drain(ctx, lifecycle.CauseReload, "peerd shutdown"); err != nil {
+			p.log.Error("cannot stop everything", "error", err)
+		}
+	}()
 	select {
 	case <-done:
 	case <-p.hasten:

@@ -48,7 +48,6 @@ func (p *Peer) recover(ctx context.Context) (map[supervisor.Key]supervisor.Resto
 	}
 	for _, row := range rows {
 		k := supervisor.Key{Application: row.Application, Name: row.Name}
-		p.wishes.want[k] = row.Desired
 		if err := r.row(ctx, row); err != nil {
 			return nil, fmt.Errorf("cannot take up %s: %w", k, err)
 		}
@@ -56,6 +55,10 @@ func (p *Peer) recover(ctx context.Context) (map[supervisor.Key]supervisor.Resto
 	if err := r.strangers(ctx); err != nil {
 		return nil, err
 	}
+	if rows, err = p.journal.Instances(); err != nil {
+		return nil, fmt.Errorf("cannot read what was written down: %w", err)
+	}
+	p.rows.load(rows)
 	return r.restored, r.sweep()
 }
 

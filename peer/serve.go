@@ -42,3 +42,11 @@ func (p *Peer) listen() ([]net.Listener, *api.Server, error) {
 	})
 	return listeners, server, nil
 }
+
+func closeAll(listeners []net.Listener) error {
+	var err error
+	for _, l := range listeners {
+		err = errors.Join(err, l.Close())
+	}
+	return err
+}
