@@ -4,9 +4,11 @@ package acceptance_test
 
 import (
 	"fmt"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -29,8 +31,16 @@ func TestASecondUserIsRefusedByCredentials(t *testing.T) {
 		}
 	}
 	for _, args := range [][]string{
-		{"ps"}, {"status"}, {"stop", "ticker"}, {"kill", "--all"}, {"history", "ticker"}, {"logs", "ticker"},
-		{"events"}, {"reload"}, {"data", "ticker", "memory"}, {"send", "ticker", "GREET", `{"name":"x"}`},
+		{"ps"},
+		{"status"},
+		{"stop", "ticker"},
+		{"kill", "--all"},
+		{"history", "ticker"},
+		{"logs", "ticker"},
+		{"events"},
+		{"reload"},
+		{"data", "ticker", "memory"},
+		{"send", "ticker", "GREET", `{"name":"x"}`},
 	} {
 		r := p.asNobody(args...)
 		if r.code != 6 || r.stdout != "" || !strings.Contains(r.stderr, "65534") {
@@ -120,7 +130,8 @@ components:
   plain: {command: [/bin/sleep, "600"], env: {OWN: mine}}
   ccp: {ccp: true, command: [/bin/sleep, "600"], env: {OWN: mine}}
 `)
-	allowed := []string{"PATH", "HOME", "LANG", "TZ", "TMPDIR", "OWN"}
+	// PEERD_INSTANCE marks a process where there is no cgroup to hold it.
+	allowed := []string{"PATH", "HOME", "LANG", "TZ", "TMPDIR", "OWN", "PEERD_INSTANCE"}
 	for _, name := range []string{"plain", "ccp"} {
 		pid := p.until(name, "has a pid", func(i instance) bool { return i.Pid != 0 }).Pid
 		var names []string
@@ -143,4 +154,57 @@ components:
 			t.Errorf("%s has the descriptors %v", name, files)
 		}
 	}
+}
+
+// A secret is given to its component alone and shown nowhere.
+func TestASecretIsShownNowhere(t *testing.T) {
+	t.Parallel()
+	const secret = "hunter2-hunter2"
+	p := prepare(t, "")
+	p.put("profile.yaml", strings.Replace(head, "name: acc", "name: acc, logLevel: trace", 1)+`
+components:
+  ccp: {descriptor: "${DESCRIPTOR}", command: ["${SAMPLE}"], secrets: {TOKEN: {file: token}}}
+  plain: {command: [/bin/sleep, "600"], secrets: {TOKEN: {file: token}}}
+  other: {command: [/bin/sleep, "600"]}
+`)
+	p.put("token", secret+"\n")
+	p.run()
+	p.ready()
+	p.running("ccp", "plain", "other")
+	for name, i := range p.ps() {
+		has := slices.Contains(p.environOf(i.Pid), "TOKEN="+secret)
+		if has != (name == "plain") {
+			t.Errorf("%s has the secret in its environment: %v", name, has)
+		}
+		if strings.Contains(commandOf(i.Pid), secret) {
+			t.Errorf("%s has the secret in its arguments", name)
+		}
+		for _, args := range [][]string{{"get", name, "-o", "json"}, {"history", name}, {"logs", name}} {
+			if strings.Contains(p.must(args...), secret) {
+				t.Errorf("%v shows the secret", args)
+			}
+		}
+	}
+	p.must("stop", "--all")
+	for _, file := range p.files() {
+		if text, _ := os.ReadFile(file); filepath.Base(file) != "token" && strings.Contains(string(text), secret) {
+			t.Errorf("%s holds the secret", file)
+		}
+	}
+}
+
+// files are all regular files of the test's folder: profile, journal, captured
+// output, peerd's log.
+func (p *peerd) files() (all []string) {
+	p.t.Helper()
+	err := filepath.WalkDir(p.dir, func(path string, d fs.DirEntry, err error) error {
+		if err == nil && d.Type().IsRegular() {
+			all = append(all, path)
+		}
+		return err
+	})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	return all
 }

@@ -27,24 +27,24 @@ type misbehaviour struct {
 
 var misbehaviours = []misbehaviour{
 	{mode: "rubbish", reason: `first output line is no handshake: got "Welcome to \x1b[31mrubbish`, signal: "SIGKILL"},
-	{mode: "silent", reason: "no handshake line within 3s", signal: "SIGKILL"},
-	{mode: "long-line", reason: "handshake", signal: "SIGKILL"},
-	{mode: "no-newline", reason: "handshake", signal: "SIGKILL"},
+	{mode: "silent", reason: "no handshake line within 2.7s", signal: "SIGKILL"},
+	{mode: "long-line", reason: `first output line is no handshake: got "xxx`, signal: "SIGKILL"},
+	{mode: "no-newline", reason: `first output line is no handshake: got "xxx`, signal: "SIGKILL"},
 	{mode: "early-exit", reason: "exit code 3", code: 3},
 	{mode: "transport", reason: "transport version 1, the component transport version 99", signal: "SIGKILL"},
 	{mode: "tcp", reason: `offers a "tcp" address: only "unix"`, signal: "SIGKILL"},
 	{mode: "outside", reason: "is not in its own folder", signal: "SIGKILL"},
 	{mode: "symlink", reason: "socket", signal: "SIGKILL"},
-	{mode: "stranger", reason: "not started within 3", signal: "SIGKILL"},
+	{mode: "stranger", reason: "not taken the connection within 2.7s", signal: "SIGKILL"},
 	{mode: "versions", reason: "this peer speaks 1.0..1.0, the component 7.0..7.3", signal: "SIGKILL"},
-	{mode: "deaf", reason: "not started within 3", signal: "SIGKILL"},
+	{mode: "deaf", reason: "HANDSHAKE was not answered", signal: "SIGKILL"},
 	{mode: "illegal-state", reason: "not started within 3", signal: "SIGKILL"},
 	{mode: "no-execution", reason: "not started within 3", signal: "SIGKILL"},
 	{mode: "grandchild", reason: "exit code 37", code: 37},
 	{mode: "exit", reason: "exit code 37", code: 37},
-	{mode: "fails", reason: "exit code 1", code: 1},
-	{mode: "fails-configure", reason: "exit code 1", code: 1},
-	{mode: "panics", reason: "exit code", code: 70},
+	{mode: "fails", reason: "exit code 1: the disk is gone", code: 1},
+	{mode: "fails-configure", reason: "exit code 1: url: is empty", code: 1},
+	{mode: "panics", reason: "exit code 70: panic: on purpose", code: 70},
 }
 
 // badProfile has every misbehaviour beside a healthy neighbour.

@@ -62,7 +62,7 @@ func TestEndlessDataEndsWithCtrlCAndIsCancelledInTheComponent(t *testing.T) {
 	if asked() < 50 {
 		t.Error("it was not asked fifty times")
 	}
-	p.waitFor("nobody else asks", func() bool {
+	p.waitWithin(5*time.Second, "nobody else asks", func() bool {
 		before := asked()
 		return asked() == before+1
 	})

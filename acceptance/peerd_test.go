@@ -13,6 +13,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -26,10 +27,12 @@ const patience = 60 * time.Second
 // peerd is one peer under test. Its folders are in dir, whose path is short,
 // as those of unix sockets must be. It belongs to the test's goroutine.
 type peerd struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
-	profile string   // the file it runs
-	env     []string // of peerd and ccpc
+	profile string               // the file it runs
+	env     []string             // of peerd and ccpc
+	wrap    []string             // what peerd is run through: a command that ends in exec "$@"
+	attr    *syscall.SysProcAttr // of the peerd process; nil: a process group of its own
 	cmd     *exec.Cmd
 	ended   *syscall.WaitStatus // of the process, once it was waited for
 	after   time.Duration       // between SIGTERM and its end, at most
@@ -40,7 +43,7 @@ type peerd struct {
 const head = "application: {guid: acc}\npeer: {name: acc, stateDir: state, runtimeDir: run}\n"
 
 // prepare makes the folders and the profile of a peer that does not run yet.
-func prepare(t *testing.T, body string) *peerd {
+func prepare(t testing.TB, body string) *peerd {
 	t.Helper()
 	dir, err := os.MkdirTemp("/tmp", "acc")
 	if err != nil {
@@ -70,7 +73,7 @@ func prepare(t *testing.T, body string) *peerd {
 
 // start runs a peer with a profile made of head and body, and waits until the
 // plan is applied.
-func start(t *testing.T, body string) *peerd {
+func start(t testing.TB, body string) *peerd {
 	t.Helper()
 	p := prepare(t, body)
 	p.run()
@@ -107,9 +110,13 @@ func (p *peerd) run() {
 		p.t.Fatal(err)
 	}
 	defer log.Close()
-	p.cmd = exec.Command(program("peerd"), "run", p.profile)
+	argv := append(slices.Clone(p.wrap), program("peerd"), "run", p.profile)
+	p.cmd = exec.Command(argv[0], argv[1:]...)
 	p.cmd.Env, p.cmd.Stdout, p.cmd.Stderr = p.env, log, log
 	p.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	if p.attr != nil {
+		p.cmd.SysProcAttr = p.attr
+	}
 	p.ended = nil
 	if err := p.cmd.Start(); err != nil {
 		p.t.Fatal(err)
@@ -254,7 +261,13 @@ func (p *peerd) refused(code int, words string, args ...string) result {
 // waitFor waits until cond holds.
 func (p *peerd) waitFor(what string, cond func() bool) {
 	p.t.Helper()
-	for deadline := time.Now().Add(patience); !cond(); time.Sleep(20 * time.Millisecond) {
+	p.waitWithin(patience, what, cond)
+}
+
+// waitWithin is waitFor for what must not take as long as anything may.
+func (p *peerd) waitWithin(limit time.Duration, what string, cond func() bool) {
+	p.t.Helper()
+	for deadline := time.Now().Add(limit); !cond(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			p.t.Fatalf("waited in vain: %s", what)
 		}

@@ -5,7 +5,6 @@ package acceptance_test
 import (
 	"fmt"
 	"net"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -21,12 +20,10 @@ func TestAPlainProcessIsStartedByItsReadiness(t *testing.T) {
 	kinds := map[string]string{
 		"exec":    `{command: [/bin/sleep, "600"], ready: {exec: [/usr/bin/test, -e, go]}}`,
 		"logLine": `{command: [/bin/sh, -c, "echo not yet; ` + awaitGo + `echo listening on port 7; exec sleep 600"], ready: {logLine: "listening on port [0-9]+"}}`,
+		"notify":  `{command: ["${BAD}", notifies-late], ready: {notify: true}}`,
+		"tcp":     `{command: ["${BAD}", serves-late, "${TCP}"], ready: {tcp: "${TCP}"}}`,
+		"http":    `{command: ["${BAD}", serves-late, "${HTTP}"], ready: {http: "http://${HTTP}/"}}`,
 		"fd":      `{command: [/bin/sh, -c, "` + awaitGo + `echo >&3; exec 3>&-; exec sleep 600"], ready: {fd: 3}}`,
-	}
-	if _, err := exec.LookPath("python3"); err == nil {
-		kinds["notify"] = `{command: [python3, -c, "` + notifyPython + `"], ready: {notify: true}}`
-		kinds["http"] = `{command: [python3, -c, "` + servePython + `", '${HTTP}'], ready: {http: "http://${HTTP}/"}}`
-		kinds["tcp"] = `{command: [python3, -c, "` + servePython + `", '${TCP}'], ready: {tcp: "${TCP}"}}`
 	}
 	var body strings.Builder
 	body.WriteString("defaults: {workingDirectory: .}\ncomponents:\n")
@@ -56,13 +53,6 @@ func TestAPlainProcessIsStartedByItsReadiness(t *testing.T) {
 	p.running(names...)
 	p.must("stop", "--all")
 }
-
-// notifyPython says READY=1 by sd_notify when the file `go` is there;
-// servePython listens then. Both are one line, for YAML.
-const (
-	notifyPython = `import os,socket,time;[time.sleep(0.02) for _ in iter(lambda: os.path.exists('go'), True)];socket.socket(socket.AF_UNIX,socket.SOCK_DGRAM).sendto(b'READY=1',os.environ['NOTIFY_SOCKET']);time.sleep(600)`
-	servePython  = `import os,sys,time,http.server as h;[time.sleep(0.02) for _ in iter(lambda: os.path.exists('go'), True)];a,p=sys.argv[1].split(':');h.HTTPServer((a,int(p)),h.SimpleHTTPRequestHandler).serve_forever()`
-)
 
 // freeAddress is a loopback address that nobody listens on.
 func freeAddress(t *testing.T) string {

@@ -41,6 +41,28 @@ func TestKillingPeerdNeverMakesAnInstanceLiveTwice(t *testing.T) {
 	}
 }
 
+// The same at any moment of a start.
+func TestKillingPeerdWhileItStarts(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, `
+components:
+  a: {command: [/bin/sleep, "6001"]}
+  b: {command: [/bin/sleep, "6002"]}
+  c: {command: [/bin/sleep, "6003"]}
+  d: {command: [/bin/sleep, "6004"]}
+`)
+	for round := range 12 {
+		p.run()
+		p.waitFor("some are there", func() bool { return len(p.processes()) >= round%4 })
+		p.signal(syscall.SIGKILL)
+		p.over()
+	}
+	p.run()
+	p.ready()
+	p.running("a", "b", "c", "d")
+	p.oneOfEach(nil)
+}
+
 // oneOfEach wants at most one process of each command.
 func (p *peerd) oneOfEach(before []int) {
 	p.t.Helper()

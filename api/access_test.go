@@ -140,7 +140,7 @@ func runAs(t *testing.T, dir, socket string, cred *syscall.Credential) string {
 		copyFile(t, executable(t), binary)
 	}
 	cmd := exec.CommandContext(t.Context(), binary)
-	cmd.Env = []string{clientEnv + "=" + socket}
+	cmd.Env = []string{clientEnv + "=" + socket, "GORACE=atexit_sleep_ms=0"}
 	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: cred}
 	out, err := cmd.CombinedOutput()
 	if err != nil {

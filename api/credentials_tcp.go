@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
 	"os"
 	"strconv"
 	"strings"
@@ -14,10 +15,20 @@ import (
 // errNoOwner says that no local process owns the other end of a connection.
 var errNoOwner = errors.New("the other end is no socket of this host")
 
+// CallerOf finds the user who made a request over a loopback connection to a
+// server of this process. For any other request there is an error.
+func CallerOf(r *http.Request) (Credentials, error) {
+	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
+	remote, err := net.ResolveTCPAddr("tcp", r.RemoteAddr)
+	if !ok || err != nil {
+		return Credentials{}, errNoOwner
+	}
+	return tcpCredentials(remote, local)
+}
+
 // tcpCredentials finds the user who owns the other end of a loopback
 // connection in the kernel's socket table. The user is all there is to know.
-func tcpCredentials(c *net.TCPConn) (Credentials, error) {
-	remote, local := c.RemoteAddr().(*net.TCPAddr), c.LocalAddr().(*net.TCPAddr)
+func tcpCredentials(remote, local *net.TCPAddr) (Credentials, error) {
 	if !remote.IP.IsLoopback() {
 		return Credentials{}, errNoOwner
 	}

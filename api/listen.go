@@ -48,6 +48,9 @@ func privateFolder(dir string) error {
 	if err != nil {
 		return err
 	}
+	if owner := info.Sys().(*syscall.Stat_t).Uid; owner != 0 && int(owner) != os.Geteuid() { //nolint:forcetypeassert // so on every Unix
+		return fmt.Errorf("%s belongs to uid %d, who could replace the socket: choose another peer.runtimeDir or peer.socket", dir, owner)
+	}
 	if info.Mode().Perm()&0o022 != 0 && info.Mode()&os.ModeSticky == 0 {
 		return fmt.Errorf("others may write in %s (%v): chmod go-w it, or choose another peer.socket", dir, info.Mode().Perm())
 	}

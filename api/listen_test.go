@@ -55,6 +55,23 @@ func TestListenReplacesOnlyTheDead(t *testing.T) {
 	}
 }
 
+// The owner of a folder can put a socket of his own in the place of ours.
+func TestListenRefusesAnothersFolder(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("giving a folder away needs root")
+	}
+	dir := filepath.Join(shortDir(t), "theirs")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Chown(dir, 65534, -1); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := api.ListenUnix(filepath.Join(dir, "s")); err == nil || !strings.Contains(err.Error(), "belongs to uid 65534") {
+		t.Errorf("listens in another's folder: %v", err)
+	}
+}
+
 func TestListenRefuses(t *testing.T) {
 	dir := shortDir(t)
 	file := filepath.Join(dir, "file")

@@ -87,18 +87,24 @@ func TestLives(t *testing.T) {
 	}{
 		"stopped": {&life{}, "COMPONENT_EXECUTION", allCalls, up + down, "", 0},
 		"done":    {&life{execute: func(context.Context) error { return nil }}, "", "configure connect start execute cleanup", up + down, "", 0},
-		"configure fails": {&life{configure: failed}, "", "configure cleanup",
-			"COMPONENT_LAUNCH COMPONENT_CONFIGURATION COMPONENT_STOP_CLEANUP", "COMPONENT_CONFIGURATION: no luck", 1},
-		"connect fails": {&life{connect: failed}, "", "configure connect cleanup",
-			"COMPONENT_LAUNCH COMPONENT_CONFIGURATION COMPONENT_CONNECT COMPONENT_STOP_CLEANUP", "COMPONENT_CONNECT: no luck", 1},
+		"configure fails": {
+			&life{configure: failed}, "", "configure cleanup",
+			"COMPONENT_LAUNCH COMPONENT_CONFIGURATION COMPONENT_STOP_CLEANUP", "COMPONENT_CONFIGURATION: no luck", 1,
+		},
+		"connect fails": {
+			&life{connect: failed}, "", "configure connect cleanup",
+			"COMPONENT_LAUNCH COMPONENT_CONFIGURATION COMPONENT_CONNECT COMPONENT_STOP_CLEANUP", "COMPONENT_CONNECT: no luck", 1,
+		},
 		"execute fails":         {&life{execute: failed}, "", "configure connect start execute cleanup", up + down, "COMPONENT_EXECUTION: no luck", 1},
 		"drain fails":           {&life{drain: failed}, "COMPONENT_EXECUTION", allCalls, up + down, "", 0},
 		"cleanup fails":         {&life{cleanup: failed}, "COMPONENT_EXECUTION", allCalls, up + down, "COMPONENT_STOP_CLEANUP: no luck", 1},
 		"execute fails in stop": {&life{execute: func(ctx context.Context) error { <-ctx.Done(); return errors.New("no luck") }}, "COMPONENT_EXECUTION", allCalls, up + down, "COMPONENT_STOP_EXECUTION: no luck", 1},
 		"start panics":          {&life{start: panicked}, "", "configure connect start", "COMPONENT_LAUNCH COMPONENT_CONFIGURATION COMPONENT_CONNECT COMPONENT_START", "panic: on purpose", 70},
 		"execute panics":        {&life{execute: panicked}, "", "configure connect start execute", up, "panic: on purpose", 70},
-		"stopped while it starts": {&life{connect: untilStopped}, "COMPONENT_CONNECT", "configure connect cleanup",
-			"COMPONENT_LAUNCH COMPONENT_CONFIGURATION COMPONENT_CONNECT COMPONENT_STOP_CLEANUP", "", 0},
+		"stopped while it starts": {
+			&life{connect: untilStopped}, "COMPONENT_CONNECT", "configure connect cleanup",
+			"COMPONENT_LAUNCH COMPONENT_CONFIGURATION COMPONENT_CONNECT COMPONENT_STOP_CLEANUP", "", 0,
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {

@@ -36,9 +36,13 @@ func (r *runtime) stats(context.Context, ccp.DataRequest) (any, error) {
 func memoryUsage(context.Context, ccp.DataRequest) (any, error) {
 	const class = "/memory/classes/"
 	samples := []metrics.Sample{
-		{Name: class + "heap/objects:bytes"}, {Name: class + "heap/unused:bytes"}, {Name: class + "heap/free:bytes"},
-		{Name: class + "heap/released:bytes"}, {Name: class + "total:bytes"},
-		{Name: class + "metadata/mcache/free:bytes"}, {Name: class + "metadata/mspan/free:bytes"},
+		{Name: class + "heap/objects:bytes"},
+		{Name: class + "heap/unused:bytes"},
+		{Name: class + "heap/free:bytes"},
+		{Name: class + "heap/released:bytes"},
+		{Name: class + "total:bytes"},
+		{Name: class + "metadata/mcache/free:bytes"},
+		{Name: class + "metadata/mspan/free:bytes"},
 	}
 	metrics.Read(samples)
 	v := make([]int64, len(samples))

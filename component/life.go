@@ -192,7 +192,7 @@ func (r *runtime) tell(e ccp.StatusEvent) {
 	}
 }
 
-var errGoexit = errors.New("Execute ended its goroutine")
+var errGoexit = errors.New("the method Execute ended its goroutine")
 
 // panicError is a panic of the component as an error.
 type panicError struct {

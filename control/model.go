@@ -120,18 +120,19 @@ type ReloadReply struct {
 
 // PeerStatus is `ccpc status`.
 type PeerStatus struct {
-	Peer        string         `json:"peer"`
-	Version     string         `json:"version"`
-	Pid         int            `json:"pid"`
-	KeeperPid   int            `json:"keeperPid"`
-	UptimeMs    int64          `json:"uptimeMs"`
-	Profile     string         `json:"profile"`
-	Plan        PlanStatus     `json:"plan"`
-	Degraded    []string       `json:"degraded"`
-	Counts      map[string]int `json:"counts"` // instances by status
-	Containment string         `json:"containment"`
-	Warnings    []string       `json:"warnings,omitempty"`
-	Connector   any            `json:"connector,omitempty"`
+	Peer        string            `json:"peer"`
+	Version     string            `json:"version"`
+	Pid         int               `json:"pid"`
+	KeeperPid   int               `json:"keeperPid"`
+	UptimeMs    int64             `json:"uptimeMs"`
+	Profile     string            `json:"profile"`
+	Plan        PlanStatus        `json:"plan"`
+	Degraded    []string          `json:"degraded"`
+	Counts      map[string]int    `json:"counts"` // instances by status
+	Containment string            `json:"containment"`
+	Warnings    []string          `json:"warnings,omitempty"`
+	Connector   *ConnectorStatus  `json:"connector,omitempty"`
+	Controller  *ControllerStatus `json:"controller,omitempty"`
 }
 
 // PlanStatus identifies the plan in force.

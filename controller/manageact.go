@@ -19,9 +19,10 @@ type commandJSON struct {
 	TraceParent    string          `json:"traceparent"`
 }
 
-func (c commandJSON) command() exchange.Command {
+func (c commandJSON) command(who Identity) exchange.Command {
 	return exchange.Command{
 		ID: c.ID, Type: c.Type, Payload: c.Payload, IdempotencyKey: c.IdempotencyKey, TraceParent: c.TraceParent,
+		Caller: who.Name,
 	}
 }
 
@@ -66,10 +67,14 @@ func (m *management) send(q request) (any, error) {
 		ctx, cancel = context.WithTimeout(ctx, time.Duration(body.TimeoutMS)*time.Millisecond)
 		defer cancel()
 	}
-	if body.All {
-		return m.broadcast(ctx, target, body.command())
+	cmd, how := body.command(q.who), Choice{Key: body.Key, Primary: body.Primary, Channel: body.Channel}
+	switch {
+	case body.All:
+		return m.broadcast(ctx, target, cmd)
+	case wantsStream(q.Request):
+		return m.stream(ctx, q, target, cmd, how)
 	}
-	reply, err := m.c.Send(ctx, target, body.command(), Choice{Key: body.Key, Primary: body.Primary, Channel: body.Channel})
+	reply, err := m.c.Send(ctx, target, cmd, how)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +141,7 @@ func (m *management) execute(q request) (any, error) {
 		if err := m.allow(q, b.Target, cmd.Type); err != nil {
 			return nil, err
 		}
-		b.Commands = append(b.Commands, BatchCommand{Command: cmd.command()})
+		b.Commands = append(b.Commands, BatchCommand{Command: cmd.command(q.who)})
 	}
 	taken, err := m.c.batches.Execute(q.Context(), b)
 	if err != nil {

@@ -192,15 +192,22 @@ func statusOf(err error) int {
 		err  error
 		code int
 	}{
-		{ErrNoChannel, http.StatusNotFound}, {ErrNoBatch, http.StatusNotFound},
+		{ErrNoChannel, http.StatusNotFound},
+		{ErrNoBatch, http.StatusNotFound},
 		{ErrBatchInvalid, http.StatusBadRequest},
-		{ErrNoPrimary, http.StatusConflict}, {ErrBatchExists, http.StatusConflict}, {ErrBatchState, http.StatusConflict},
+		{ErrNoPrimary, http.StatusConflict},
+		{ErrBatchExists, http.StatusConflict},
+		{ErrBatchState, http.StatusConflict},
 		{exchange.ErrDuplicate, http.StatusConflict},
-		{ErrRefused, http.StatusForbidden}, {websocket.ErrUnauthorized, http.StatusUnauthorized},
-		{exchange.ErrBusy, http.StatusTooManyRequests}, {ErrBatchesFull, http.StatusTooManyRequests},
+		{ErrRefused, http.StatusForbidden},
+		{websocket.ErrUnauthorized, http.StatusUnauthorized},
+		{exchange.ErrBusy, http.StatusTooManyRequests},
+		{ErrBatchesFull, http.StatusTooManyRequests},
 		{exchange.ErrTooLarge, http.StatusRequestEntityTooLarge},
 		{exchange.ErrTimeout, http.StatusGatewayTimeout},
-		{exchange.ErrUnknown, http.StatusBadGateway}, {exchange.ErrNoReply, http.StatusBadGateway}, {exchange.ErrClosed, http.StatusBadGateway},
+		{exchange.ErrUnknown, http.StatusBadGateway},
+		{exchange.ErrNoReply, http.StatusBadGateway},
+		{exchange.ErrClosed, http.StatusBadGateway},
 		{ErrNotRunning, http.StatusServiceUnavailable},
 	} {
 		if errors.Is(err, c.err) {

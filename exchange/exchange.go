@@ -52,6 +52,7 @@ type Command struct {
 	Priority       int             `json:"priority,omitempty"`       // higher first where commands queue
 	TraceParent    string          `json:"traceparent,omitempty"`    // W3C trace context
 	IdempotencyKey string          `json:"idempotencyKey,omitempty"` // one effect per key
+	Caller         string          `json:"caller,omitempty"`         // on whose behalf, as the sender says: for records, not for decisions
 }
 
 // Reply answers the command CommandID. A command may have many intermediate

@@ -15,15 +15,27 @@ func TestEnvelopeJSON(t *testing.T) {
 		v    any
 		want string
 	}{
-		{"command", Command{ID: "1", Type: "HELLO", Payload: json.RawMessage(`{"targetId":"t"}`)},
-			`{"id":"1","type":"HELLO","payload":{"targetId":"t"}}`},
+		{
+			"command",
+			Command{ID: "1", Type: "HELLO", Payload: json.RawMessage(`{"targetId":"t"}`)},
+			`{"id":"1","type":"HELLO","payload":{"targetId":"t"}}`,
+		},
 		{"command without payload", Command{ID: "1", Type: "X"}, `{"id":"1","type":"X"}`},
-		{"command with everything", Command{ID: "1", Type: "X", Payload: emptyObject, ExpiresAt: &at, Priority: 2, TraceParent: "tp", IdempotencyKey: "k"},
-			`{"id":"1","type":"X","payload":{},"expiresAt":"2026-01-02T03:04:05.6Z","priority":2,"traceparent":"tp","idempotencyKey":"k"}`},
-		{"reply", Reply{CommandID: "1", Type: "HELLO", Status: Succeeded, Payload: json.RawMessage(`{"targetId":"t"}`)},
-			`{"commandId":"1","type":"HELLO","commandStatus":"SUCCEEDED","payload":{"targetId":"t"}}`},
-		{"error reply", Reply{CommandID: "1", Type: "X", Status: Failed, ErrorDetails: "refused", Payload: emptyObject},
-			`{"commandId":"1","type":"X","commandStatus":"ERROR","errorDetails":"refused","payload":{}}`},
+		{
+			"command with everything",
+			Command{ID: "1", Type: "X", Payload: emptyObject, ExpiresAt: &at, Priority: 2, TraceParent: "tp", IdempotencyKey: "k"},
+			`{"id":"1","type":"X","payload":{},"expiresAt":"2026-01-02T03:04:05.6Z","priority":2,"traceparent":"tp","idempotencyKey":"k"}`,
+		},
+		{
+			"reply",
+			Reply{CommandID: "1", Type: "HELLO", Status: Succeeded, Payload: json.RawMessage(`{"targetId":"t"}`)},
+			`{"commandId":"1","type":"HELLO","commandStatus":"SUCCEEDED","payload":{"targetId":"t"}}`,
+		},
+		{
+			"error reply",
+			Reply{CommandID: "1", Type: "X", Status: Failed, ErrorDetails: "refused", Payload: emptyObject},
+			`{"commandId":"1","type":"X","commandStatus":"ERROR","errorDetails":"refused","payload":{}}`,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

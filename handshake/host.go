@@ -67,10 +67,20 @@ func (h *Host) Connect(ctx context.Context, p Process) (*Conn, error) {
 	}
 	g, err := parseLine(line, h.versions())
 	if err != nil {
-		return nil, err
+		return nil, &LineError{err}
 	}
 	return h.open(ctx, p, g)
 }
+
+// LineError says that a component's first output line is not the handshake
+// that this peer accepts. It stays true when the component has ended since.
+type LineError struct{ err error }
+
+// Error is the reason, for people.
+func (e *LineError) Error() string { return e.err.Error() }
+
+// Unwrap returns the reason.
+func (e *LineError) Unwrap() error { return e.err }
 
 // Attach connects to a component that went through Connect under an earlier
 // peer; address and version are what its Conn said. p.FirstLine is not called.

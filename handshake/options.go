@@ -34,14 +34,16 @@ func dialOptions(dialer dialFunc) []grpc.DialOption {
 		}),
 		grpc.WithDisableServiceConfig(),
 		grpc.WithChainStreamInterceptor(func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn,
-			method string, streamer grpc.Streamer, opts ...grpc.CallOption) (grpc.ClientStream, error) {
+			method string, streamer grpc.Streamer, opts ...grpc.CallOption,
+		) (grpc.ClientStream, error) {
 			if goPluginMethod(method) {
 				return nil, errNotUsed
 			}
 			return streamer(ctx, desc, cc, method, opts...)
 		}),
 		grpc.WithChainUnaryInterceptor(func(ctx context.Context, method string, req, reply any,
-			cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption) error {
+			cc *grpc.ClientConn, invoker grpc.UnaryInvoker, opts ...grpc.CallOption,
+		) error {
 			if goPluginMethod(method) {
 				return errNotUsed
 			}

@@ -8,10 +8,21 @@ import (
 // spawned: the process lives; from here the launch has its deadline.
 func spawned(s *stepper) {
 	if !s.m.StartedAt.IsZero() {
-		return // said twice; the deadline stands
+		s.goOn()
+		return
 	}
 	s.born()
 	s.armLaunch()
+}
+
+// goOn: a program that puts itself into the background goes on as another
+// process. The deadline stands.
+func (s *stepper) goOn() {
+	if s.e.Pid == s.m.Pid {
+		return // said twice
+	}
+	s.m.Pid = s.e.Pid
+	s.note(CauseStatus, "goes on in the background")
 }
 
 // armLaunch gives the launch its deadline.

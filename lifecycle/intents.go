@@ -102,3 +102,35 @@ func revive(s *stepper) {
 	s.leave(stop{failure: failure, revive: true, cause: s.cause(CauseHealth), by: s.e.By}, failure)
 	s.climb()
 }
+
+// giveUp: it lives, and what it belongs to has failed. It stays wanted, so that
+// its failure is seen, and only an operator starts it again.
+func giveUp(s *stepper) {
+	why := s.givenUp()
+	s.leave(stop{failure: why, final: true, cause: s.cause(CauseDependency), by: s.e.By}, why)
+	s.climb()
+}
+
+// giveUpToo: it is on its way down already; whatever was to follow does not.
+// Who is unwanted stays so.
+func giveUpToo(s *stepper) {
+	if s.m.Desired == Down {
+		return
+	}
+	s.m.stop.sequel, s.m.stop.final = thenPolicy, true
+	s.m.stop.failure = s.givenUp()
+	s.move(Stopping, Transition{Cause: s.cause(CauseDependency), By: s.e.By, Detail: s.m.stop.failure})
+}
+
+// resign: it was to start again, and does not.
+func resign(s *stepper) {
+	s.m.Reason, s.m.NextStartAt = s.givenUp(), time.Time{}
+	s.move(Failed, Transition{Cause: s.cause(CauseDependency), By: s.e.By, Detail: s.m.Reason})
+}
+
+func (s *stepper) givenUp() string {
+	if s.e.Detail == "" {
+		return "what it belongs to has failed"
+	}
+	return s.e.Detail
+}

@@ -81,8 +81,9 @@ const (
 	EvGateClosed                  // Detail says what it would have to wait for
 	EvDependency                  // a hard dependency died: stop, then wait at the gate
 	EvUnhealthy                   // health says restart; Detail why
+	EvGiveUp                      // what it belongs to has failed, Detail why: down by the ladder, rests in Failed
 
-	EvSpawned     // Pid lives
+	EvSpawned     // Pid lives; said again of another: the generation goes on as that one
 	EvSpawnFailed // nothing was spawned; Detail why; Permanent: do not retry
 	EvReport      // the component reported State (and Detail)
 	EvProgress    // STATUS with progress or EXTEND_TIMEOUT: Extend by Delay

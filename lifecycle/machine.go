@@ -27,6 +27,7 @@ var matrix = [...][8]action{
 	EvGateClosed:  {closeGate, closeGate, closeGate, closeGate, closeGate, closeGate, closeGate, closeGate},
 	EvDependency:  {closeGate, closeGate, retreat, retreat, closeGate, closeGate, closeGate, closeGate},
 	EvUnhealthy:   {ignore, ignore, ignore, revive, ignore, ignore, ignore, ignore},
+	EvGiveUp:      {ignore, resign, giveUp, giveUp, giveUpToo, resign, ignore, ignore},
 	EvSpawned:     {ignore, ignore, spawned, ignore, spawnedLate, ignore, ignore, ignore},
 	EvSpawnFailed: {ignore, ignore, notSpawned, ignore, notSpawned, ignore, ignore, ignore},
 	EvReport:      {ignore, ignore, report, report, report, ignore, ignore, ignore},

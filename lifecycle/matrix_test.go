@@ -132,6 +132,7 @@ func stimuli() []stimulus {
 		{"gate-closed", Event{Kind: EvGateClosed, Detail: "waits for cache"}},
 		{"dependency", Event{Kind: EvDependency, Detail: "cache ended"}},
 		{"unhealthy", Event{Kind: EvUnhealthy, Detail: "no answer"}},
+		{"give-up", Event{Kind: EvGiveUp, Cause: CauseDependency, Detail: "group g failed"}},
 		{"spawned", Event{Kind: EvSpawned, Pid: 78}},
 		{"spawn-failed", Event{Kind: EvSpawnFailed, Detail: "no such file"}},
 		{"spawn-failed, permanent", Event{Kind: EvSpawnFailed, Detail: "wrong checksum", Permanent: true}},

@@ -76,7 +76,7 @@ func (w *world) something() {
 
 func (w *world) intent() {
 	kind := rapid.SampledFrom([]EventKind{
-		EvStart, EvStart, EvStop, EvRestart, EvKill, EvGateOpen, EvGateClosed, EvDependency, EvUnhealthy,
+		EvStart, EvStart, EvStop, EvRestart, EvKill, EvGateOpen, EvGateClosed, EvDependency, EvUnhealthy, EvGiveUp,
 	}).Draw(w.t, "intent")
 	detail := rapid.SampledFrom([]string{"", "waits for db"}).Draw(w.t, "detail")
 	w.step(Event{Kind: kind, Cause: CauseCommand, Detail: detail, By: "rapid"})

@@ -18,7 +18,7 @@ var (
 	causeNames = [...]string{"", "status", "command", "exit", "timeout", "health", "reload", "dependency", "recovery"}
 	modeNames  = [...]string{"always", "onFailure", "never"}
 	eventNames = [...]string{
-		"start", "stop", "restart", "kill", "gate-open", "gate-closed", "dependency", "unhealthy",
+		"start", "stop", "restart", "kill", "gate-open", "gate-closed", "dependency", "unhealthy", "give-up",
 		"spawned", "spawn-failed", "report", "progress", "ready", "refused", "ask-failed", "exited", "gone", "unkillable", "recovered", "timer",
 	}
 	effectNames = [...]string{"launch", "ask", "signal", "kill", "set-timer", "stop-timer", "record", "reject-report"}

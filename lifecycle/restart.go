@@ -156,12 +156,15 @@ func (e End) describe() string {
 // Success reports whether the process ended with code 0.
 func (x Exit) Success() bool { return x.Code == 0 && x.Signal == "" }
 
-// String says how the process ended: "exit code 3", "killed by SIGKILL", or
-// the reason where its end is not known.
+// String says how the process ended: "exit code 3", with the reason where the
+// component gave one, "killed by SIGKILL", or the reason where its end is not
+// known.
 func (x Exit) String() string {
 	switch {
 	case x.Signal != "":
 		return "killed by " + x.Signal
+	case x.Code >= 0 && x.Reason != "":
+		return fmt.Sprintf("exit code %d: %s", x.Code, x.Reason)
 	case x.Code >= 0:
 		return fmt.Sprintf("exit code %d", x.Code)
 	case x.Reason != "":

@@ -10,11 +10,11 @@ import (
 // also leads to itself, for facts worth recording (a pid, a state, a rung).
 var statusNext = [...][]Status{
 	Stopped:   {Waiting, Starting},
-	Waiting:   {Starting, Stopped},
+	Waiting:   {Starting, Stopped, Failed},
 	Starting:  {Running, Stopping, Backoff, Completed, Failed},
 	Running:   {Stopping, Backoff, Completed, Failed},
 	Stopping:  {Stopped, Waiting, Backoff, Completed, Failed},
-	Backoff:   {Starting, Waiting, Stopped},
+	Backoff:   {Starting, Waiting, Stopped, Failed},
 	Completed: {Starting, Waiting, Stopped},
 	Failed:    {Starting, Waiting, Stopped},
 }

@@ -22,9 +22,10 @@ const drainPatience = 10 * time.Millisecond
 // Capture copies r to w until EOF or until stop is closed (then it drains what
 // is there at that moment, without waiting for more), and never blocks on
 // anything but r and the file. first, when not nil, is offered the first line
-// (at most 64 KiB; a longer one is none) before it is stored; returning true
-// swallows it (the plugin handshake line). Each of taps is given the bytes
-// after they were stored or dropped, in order; its errors are ignored.
+// before it is stored; returning true swallows it (the plugin handshake line).
+// Of a line beyond 64 KiB the beginning is offered, and nothing is swallowed.
+// Each of taps is given the bytes after they were stored or dropped, in order;
+// its errors are ignored.
 //
 // A pipe or FIFO (an *os.File in non-blocking mode, as os.Pipe and
 // os.OpenFile(…, O_RDWR|O_NONBLOCK) give) is moved inside the kernel: see the
@@ -81,7 +82,10 @@ func captureReader(r io.Reader, w *Writer, stop <-chan struct{}, first func(stri
 			if !whole && len(head) <= maxFirst {
 				return
 			}
-			if b = head; whole && len(line) <= maxFirst && first(string(line)) {
+			if len(line) > maxFirst {
+				first(string(line[:maxFirst]))
+				b = head
+			} else if b = head; first(string(line)) {
 				b = rest
 			}
 			first, head = nil, nil

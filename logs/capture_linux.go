@@ -209,7 +209,7 @@ func (p *pipe) firstLine(first func(string) bool) error {
 	defer unix.Close(ends[0])
 	defer unix.Close(ends[1])
 	_, _ = unix.FcntlInt(uintptr(ends[1]), unix.F_SETPIPE_SZ, pipeSize)
-	var line []byte
+	var line, tooLong []byte
 	var fault error
 	err := p.conn.Read(func(fd uintptr) bool {
 		var last bool
@@ -226,10 +226,16 @@ func (p *pipe) firstLine(first func(string) bool) error {
 		}
 		if i := bytes.IndexByte(b[:min(len(b), limit)], '\n'); i >= 0 {
 			line = b[:i+1]
+		} else if len(b) >= limit {
+			tooLong = b[:limit-1]
 		}
-		return line != nil || last || len(b) >= limit
+		return line != nil || last || tooLong != nil
 	})
-	if err = errors.Join(err, fault); err != nil || line == nil || !first(string(line[:len(line)-1])) {
+	err = errors.Join(err, fault)
+	if err == nil && tooLong != nil {
+		first(string(tooLong))
+	}
+	if err != nil || line == nil || !first(string(line[:len(line)-1])) {
 		return err
 	}
 	return p.conn.Control(func(fd uintptr) { _, _ = unix.Read(int(fd), line) })

@@ -88,7 +88,7 @@ func TestCaptureOffersTheFirstLine(t *testing.T) {
 		{"empty line", "\nlog\n", "", "log\n", true},
 		{"no line at all", "abc", "-", "abc", true},
 		{"nothing", "", "-", "", true},
-		{"too long", long + "log\n", "-", long + "log\n", true},
+		{"too long", long + "log\n", long[:maxFirst], long + "log\n", true},
 		{"longest", long[1:], long[1 : len(long)-1], "", true},
 	} {
 		for _, kind := range []string{"pipe", "reader"} {

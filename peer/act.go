@@ -69,6 +69,9 @@ func (p *Peer) restart(ctx context.Context, r control.ActRequest, tell progress)
 
 // roll acts on one instance after the other and stops at the first that fails.
 func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a action) ([]control.Outcome, error) {
+	if r.NoWait {
+		return nil, control.Errorf(control.CodeUsage, "--rolling waits for each instance before the next: leave --no-wait out")
+	}
 	views, err := p.pick(r.Selection)
 	if err != nil {
 		return nil, err
@@ -133,6 +136,9 @@ func (p *Peer) await(ctx context.Context, before *supervisor.View, r control.Act
 	if a.already(before) {
 		return outcome(before, "already", "")
 	}
+	if why := p.standing.permit(before.Spec).Wait; why != "" && a.desired == "up" {
+		return outcome(before, "accepted", why) // its start is not this peer's to wait for
+	}
 	limit := a.within(before)
 	if r.TimeoutMs > 0 {
 		limit = time.Duration(r.TimeoutMs) * time.Millisecond
@@ -140,7 +146,7 @@ func (p *Peer) await(ctx context.Context, before *supervisor.View, r control.Act
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
 	var last control.Step
-	result := undecided
+	result, heard, overruled := undecided, false, false
 	v, err := p.sup.Wait(ctx, before.Key, func(v *supervisor.View) bool {
 		step := control.Step{Name: v.Name, Status: v.Machine.Status.String(), State: v.Machine.State.String(), Detail: v.Machine.Reason}
 		if step != last {
@@ -149,14 +155,19 @@ func (p *Peer) await(ctx context.Context, before *supervisor.View, r control.Act
 				cancel() // nobody listens: the wait ends, the work goes on
 			}
 		}
+		asWished := v.Machine.Desired.String() == a.desired
+		overruled = heard && !asWished
+		heard = heard || asWished
 		result = a.judge(before, v)
-		return result != undecided
+		return result != undecided || overruled
 	})
 	switch {
 	case errors.Is(err, supervisor.ErrGone):
 		return outcome(before, a.done, "left the plan")
 	case err != nil:
 		return outcome(v, "timeout", "not "+a.done+" within "+limit.String()+reason(v))
+	case overruled && result != succeeded:
+		return outcome(v, "failed", "somebody else wants it "+v.Machine.Desired.String()+" now")
 	case v.Fault != nil:
 		return outcome(v, "failed", "the journal cannot remember it: "+v.Fault.Error())
 	case result == failed:

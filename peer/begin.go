@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-04209a44/peerd/handshake"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/probe"
 	"github.com/seed-04209a44/peerd/profiles"
@@ -15,25 +16,36 @@ import (
 // readiness of a plain process. ctx ends with the process.
 func (g *generation) begin(ctx context.Context, ready *readiness, dir string) {
 	if g.spec.CCP {
-		if err := g.connect(ctx, dir); err != nil && !g.isOver() && !errors.Is(err, context.Canceled) {
+		if err := g.connect(ctx, dir); err != nil && g.isNews(err) {
 			g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvRefused, Detail: err.Error()})
 		}
 		return
 	}
+	if g.spec.Forks && !g.inBackground(ctx) {
+		return
+	}
+	if !ready.asks() {
+		g.yieldSlot() // merely staying alive takes nobody's turn
+	}
 	if err := ready.wait(ctx); err == nil {
+		g.isReady.Store(true)
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvReady})
 		g.started()
 	}
 }
 
-// isOver reports whether the process has ended: then its exit is the reason, and
-// not that it no longer answers.
-func (g *generation) isOver() bool {
+// isNews reports whether a failure to connect says more than that the process
+// has ended: where that is all, its exit is the reason.
+func (g *generation) isNews(err error) bool {
+	var rubbish *handshake.LineError
+	if errors.As(err, &rubbish) {
+		return true
+	}
 	select {
 	case <-g.process(false).Exited():
-		return true
-	default:
 		return false
+	default:
+		return !errors.Is(err, context.Canceled)
 	}
 }
 

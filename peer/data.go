@@ -73,6 +73,8 @@ func (p *Peer) dataFromComponent(ctx context.Context, v *supervisor.View, id ccp
 	if r.Count == 1 {
 		each = nil
 	}
+	ctx, cancel := context.WithTimeout(ctx, streamTime(r))
+	defer cancel()
 	reply, err := p.tell(ctx, v, ccp.TypeDataRequest, req, each)
 	if err != nil {
 		return control.Data{}, err
@@ -81,6 +83,19 @@ func (p *Peer) dataFromComponent(ctx context.Context, v *supervisor.View, id ccp
 		return control.Data{}, &refusal{v.Name, err.Error()}
 	}
 	return answer(reply)
+}
+
+// endless stands for no limit: every command has a deadline, and who follows an
+// endless request ends it by going away.
+const endless = 365 * 24 * time.Hour
+
+// streamTime is how long the answers to a repeated request may take.
+func streamTime(r control.DataRequest) time.Duration {
+	interval := time.Duration(r.IntervalMs) * time.Millisecond
+	if r.Count < 0 || interval > 0 && r.Count > int64(endless/interval) {
+		return endless
+	}
+	return time.Duration(r.Count)*interval + commandTimeout
 }
 
 // refusal is a component's ERROR reply to a data request.

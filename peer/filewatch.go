@@ -5,7 +5,6 @@ import (
 	"io/fs"
 	"path/filepath"
 	"strings"
-	"time"
 
 	"github.com/fsnotify/fsnotify"
 
@@ -59,9 +58,8 @@ func (p *Peer) watchPlan(ctx context.Context, plan *profiles.Plan) {
 		}
 	}
 	due := map[supervisor.Key]bool{}
-	quiet := time.NewTimer(time.Hour)
-	quiet.Stop()
-	defer quiet.Stop()
+	changes := newQuiet()
+	defer changes.timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -71,12 +69,13 @@ func (p *Peer) watchPlan(ctx context.Context, plan *profiles.Plan) {
 			for k, paths := range watched {
 				if underAny(e.Name, paths) {
 					due[k] = true
-					quiet.Reset(settle)
+					changes.event()
 				}
 			}
 		case err := <-w.Errors:
 			p.log.Warn("cannot watch a component's files", "error", err)
-		case <-quiet.C:
+		case <-changes.timer.C:
+			changes.fired()
 			for k := range due {
 				p.restartChanged(ctx, k)
 			}

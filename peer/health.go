@@ -11,34 +11,40 @@ import (
 	"github.com/seed-04209a44/peerd/supervisor"
 )
 
-// monitor runs the health check of a generation, one at a time.
+// monitor runs the health check of a generation, one at a time, each in a
+// goroutine of the launcher's work. Its methods return at once: they are called
+// by an instance's actor, and a check under way may need its time to end.
 type monitor struct {
 	mu     sync.Mutex // guards all following fields
 	cancel context.CancelFunc
-	done   chan struct{}
+	done   chan struct{} // of the check started last
 }
 
-// start replaces a check that runs.
-func (m *monitor) start(parent context.Context, run func(context.Context)) {
-	m.stop()
+// start replaces a check that runs; the new one begins when that has ended.
+func (m *monitor) start(parent context.Context, work *sync.WaitGroup, run func(context.Context)) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
+	if m.cancel != nil {
+		m.cancel()
+	}
 	ctx, cancel := context.WithCancel(parent)
-	done := make(chan struct{})
+	before, done := m.done, make(chan struct{})
 	m.cancel, m.done = cancel, done
-	go func() {
+	work.Go(func() {
 		defer close(done)
+		if before != nil {
+			<-before
+		}
 		run(ctx)
-	}()
+	})
 }
 
-// stop ends the check and waits for it.
+// stop ends the check.
 func (m *monitor) stop() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.cancel != nil {
 		m.cancel()
-		<-m.done
 		m.cancel = nil
 	}
 }
@@ -54,14 +60,13 @@ func (g *generation) StartHealth(spec *profiles.Spec) {
 		check = probe.Spec{Func: g.askHealth}
 	}
 	schedule := probe.Schedule{Interval: h.Interval, Timeout: h.Timeout, Failures: h.Failures, StartPeriod: h.StartPeriod}
-	g.health.start(g.ctx, func(ctx context.Context) {
+	g.health.start(g.ctx, &g.l.work, func(ctx context.Context) {
 		probe.Run(ctx, check, schedule, func(v probe.Health, r probe.Result) { g.sink.Health(verdictOf[v], r.Detail) })
 	})
 }
 
-// StopHealth implements supervisor.Monitor. It does not wait: a check under way
-// may need its time to end.
-func (g *generation) StopHealth() { g.l.work.Go(g.health.stop) }
+// StopHealth implements supervisor.Monitor.
+func (g *generation) StopHealth() { g.health.stop() }
 
 var verdictOf = map[probe.Health]supervisor.Health{
 	probe.Unknown: supervisor.HealthUnknown, probe.Healthy: supervisor.HealthGood, probe.Unhealthy: supervisor.HealthBad,
@@ -87,14 +92,11 @@ func (g *generation) outgrown(used, limit int64) {
 	})
 }
 
-// Update implements supervisor.Updater: log levels go to the component, health
-// checks start over by the new rules.
+// Update implements supervisor.Updater: limits go to the cgroup, log levels to
+// the component.
 func (g *generation) Update(spec *profiles.Spec) {
-	if spec.Health == nil {
-		g.StopHealth()
-	} else {
-		g.StartHealth(spec)
-	}
+	g.latest.Store(spec)
+	g.l.work.Go(g.relimit)
 	l := g.currentLink()
 	if l == nil || len(spec.Loggers) == 0 {
 		return
@@ -104,4 +106,25 @@ func (g *generation) Update(spec *profiles.Spec) {
 			g.log.Warn("cannot change the log levels", "error", err)
 		}
 	})
+}
+
+// relimit enforces the limits of the latest definition.
+func (g *generation) relimit() {
+	g.relimiting.Lock()
+	defer g.relimiting.Unlock()
+	proc := g.process(false)
+	if proc == nil {
+		return
+	}
+	if err := g.l.door.SetLimits(proc.Process, limitsOf(g.definition())); err != nil {
+		g.log.Error("the limits in force are not those of the profile; a restart enforces them", "error", err)
+	}
+}
+
+// definition is the generation's spec with what has changed live since.
+func (g *generation) definition() *profiles.Spec {
+	if s := g.latest.Load(); s != nil {
+		return s
+	}
+	return g.spec
 }

@@ -6,8 +6,10 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/seed-04209a44/peerd/process"
+	"github.com/seed-04209a44/peerd/supervisor"
 )
 
 // runHook runs one of the profile's hooks to its end, as the component's user,
@@ -17,14 +19,17 @@ func (g *generation) runHook(ctx context.Context, name string, argv []string) er
 	if len(argv) == 0 {
 		return nil
 	}
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("%s hook was left out: %w", name, err)
+	}
 	path, err := g.hookPath(argv[0])
 	if err != nil {
 		return fmt.Errorf("%s hook: %w", name, err)
 	}
 	proc, err := g.l.door.Start(process.Spec{
 		Path: path, Args: argv, Env: g.environment(), Dir: g.spec.WorkingDirectory,
-		Stdout: g.output.childOut, Stderr: g.output.childErr,
-		Name: g.spec.Address + "." + strings.ToLower(name), User: g.spec.User, Group: g.spec.OSGroup,
+		Stdout: g.output.Stdout, Stderr: g.output.Stderr,
+		Name: g.l.treeName(supervisor.KeyOf(g.spec)) + "." + strings.ToLower(name), User: g.spec.User, Group: g.spec.OSGroup,
 	})
 	if err != nil {
 		return fmt.Errorf("%s hook: %w", name, err)
@@ -65,7 +70,7 @@ func (g *generation) hookPath(program string) (string, error) {
 func (g *generation) started() {
 	g.yieldSlot()
 	g.l.work.Go(func() {
-		if err := g.runHook(g.alive, "postStart", g.spec.Hooks.PostStart); err != nil {
+		if err := g.runHook(g.alive, "postStart", g.definition().Hooks.PostStart); err != nil {
 			g.log.Warn("the component runs on without its hook", "error", err)
 		}
 	})
@@ -74,13 +79,13 @@ func (g *generation) started() {
 // orderly does a step of an orderly stop once the preStop hook has run. The
 // stop's budget goes on meanwhile; force does not wait.
 func (g *generation) orderly(step func()) {
-	if len(g.spec.Hooks.PreStop) == 0 {
+	if len(g.definition().Hooks.PreStop) == 0 {
 		step()
 		return
 	}
 	g.l.work.Go(func() {
 		g.preStop.Do(func() {
-			if err := g.runHook(g.alive, "preStop", g.spec.Hooks.PreStop); err != nil {
+			if err := g.runHook(g.alive, "preStop", g.definition().Hooks.PreStop); err != nil {
 				g.log.Warn("stopping without the hook", "error", err)
 			}
 		})
@@ -88,11 +93,37 @@ func (g *generation) orderly(step func()) {
 	})
 }
 
-// afterwards runs the postStop hook when the tree is gone.
+// hookGrace is what a postStop hook gets when the stop has used up its budget:
+// time to remove a file, not to hold up the stop.
+const hookGrace = 300 * time.Millisecond
+
+// afterwards runs the postStop hook when the tree is gone, in what is left of
+// the stop's budget; after an end that nobody asked for, in a whole one.
 func (g *generation) afterwards() {
-	ctx, cancel := context.WithTimeout(g.ctx, g.spec.StopWait)
+	budget := g.definition().StopWait
+	g.mu.Lock()
+	if !g.stopBegan.IsZero() {
+		budget = max(budget-time.Since(g.stopBegan), hookGrace)
+	}
+	g.mu.Unlock()
+	ctx, cancel := context.WithTimeout(g.ctx, budget)
 	defer cancel()
-	if err := g.runHook(ctx, "postStop", g.spec.Hooks.PostStop); err != nil {
+	if err := g.runHook(ctx, "postStop", g.definition().Hooks.PostStop); err != nil {
 		g.log.Warn("stopped, but", "error", err)
 	}
+}
+
+// stopping notes when the stop began.
+func (g *generation) stopping() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.stopBegan.IsZero() {
+		g.stopBegan = time.Now()
+	}
+}
+
+func (g *generation) isStopping() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return !g.stopBegan.IsZero()
 }

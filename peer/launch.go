@@ -9,11 +9,13 @@ import (
 	"path/filepath"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
 
+	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/profiles"
@@ -23,26 +25,33 @@ import (
 // launcher starts generations: it is the supervisor's way to processes,
 // captured output, probes and the component's channel.
 type launcher struct {
-	door   *process.Door
+	door   *process.Door // for hooks
+	holder holder
 	log    hclog.Logger
 	run    string        // folder of the private folders, one for each generation
 	logs   string        // folder of captured output
 	slots  chan struct{} // starts at one time
 	levels *levelStore
-	work   sync.WaitGroup // everything that any generation has under way
+	lease  func(*profiles.Spec) time.Duration // how long it may go on without a peer; 0: for ever
+	tag    string                             // tells this peer apart from the others on the host
+	work   sync.WaitGroup                     // everything that any generation has under way
 }
 
 // Launch implements supervisor.Launcher.
 func (l *launcher) Launch(ctx context.Context, spec *profiles.Spec, gen uint64, sink supervisor.Sink) supervisor.Handle {
+	g := l.generation(ctx, spec, gen, sink)
+	l.work.Go(g.live)
+	return g
+}
+
+func (l *launcher) generation(ctx context.Context, spec *profiles.Spec, gen uint64, sink supervisor.Sink) *generation {
 	ctx, cancel := context.WithCancel(ctx)
 	alive, dead := context.WithCancel(ctx)
-	g := &generation{
+	return &generation{
 		l: l, spec: spec, number: gen, sink: sink,
 		log: l.log.With("component", spec.Name, "application", spec.Application.GUID, "generation", gen),
-		ctx: ctx, cancel: cancel, alive: alive, dead: dead,
+		ctx: ctx, cancel: cancel, alive: alive, dead: dead, background: make(chan struct{}),
 	}
-	g.l.work.Go(g.live)
-	return g
 }
 
 // generation is one launched life of an instance; it implements
@@ -60,12 +69,23 @@ type generation struct {
 	health  monitor
 	preStop sync.Once
 
-	mu       sync.Mutex // guards all following fields
-	proc     *process.Process
-	output   *output
-	link     *link
-	unwanted error // why it must not be spawned any more
-	slot     bool  // a place among the starting ones is held
+	isReady    atomic.Bool   // a plain process passed its readiness
+	background chan struct{} // closed when a program that forks has done so
+
+	latest     atomic.Pointer[profiles.Spec] // of live changes; nil: none yet
+	relimiting sync.Mutex                    // one change of the limits at a time, the latest last
+
+	mu        sync.Mutex // guards all following fields
+	proc      *keeper.Process
+	output    *keeper.Capture
+	spawnedAt time.Time
+	link      *link
+	complaint string    // of the component, its last
+	says      string    // by sd_notify, of itself
+	reloading bool      // it said so, and not yet that it is ready again
+	stopBegan time.Time // when its stop began; zero before
+	unwanted  error     // why it must not be spawned any more
+	slot      bool      // a place among the starting ones is held
 }
 
 // currentLink is the channel to the component, nil before it is open.
@@ -85,25 +105,43 @@ func (g *generation) live() {
 		g.fail(err)
 		return
 	}
-	defer g.tidy(dir)
 	ready, err := newReadiness(g, dir)
 	if err != nil {
+		g.tidy(dir)
 		g.fail(err)
 		return
 	}
 	defer ready.close()
 	proc, err := g.spawn(ready, dir)
 	if err != nil {
+		g.tidy(dir)
 		g.fail(err)
 		return
 	}
 	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvSpawned, Pid: proc.Identity().Pid})
-	begin, stop := context.WithCancel(g.ctx)
-	var starting sync.WaitGroup
-	starting.Go(func() { ready.listen(begin) })
-	starting.Go(func() { g.begin(begin, ready, dir) })
-	g.end(proc, func() { stop(); starting.Wait() })
+	g.follow(proc, ready, dir, func(ctx context.Context) { g.begin(ctx, ready, dir) })
 }
+
+// follow is the life of a spawned process: begin brings it up, until its end.
+func (g *generation) follow(proc *keeper.Process, ready *readiness, dir string, begin func(context.Context)) {
+	ctx, stop := context.WithCancel(g.ctx)
+	var starting sync.WaitGroup
+	starting.Go(func() { ready.listen(ctx) })
+	starting.Go(func() { begin(ctx) })
+	g.end(proc, dir, func() {
+		defer stop()
+		if !g.spec.CCP {
+			stop()
+		}
+		hurry := time.AfterFunc(lastWords, stop)
+		defer hurry.Stop()
+		starting.Wait()
+	})
+}
+
+// lastWords is how long the first line of a component that has ended is waited
+// for: it may say why.
+const lastWords = 250 * time.Millisecond
 
 // fail reports that nothing was spawned.
 func (g *generation) fail(err error) {
@@ -117,16 +155,25 @@ func (g *generation) fail(err error) {
 // giveTo makes a user the owner of a folder.
 func giveTo(dir, name string) error {
 	u, err := user.Lookup(name)
+	if _, isNumber := strconv.Atoi(name); err != nil && isNumber == nil {
+		u, err = user.LookupId(name)
+	}
 	if err != nil {
-		if u, err = user.LookupId(name); err != nil {
-			return err
-		}
+		return err
 	}
 	uid, err := strconv.Atoi(u.Uid)
 	if err != nil {
 		return err
 	}
 	return os.Chown(dir, uid, -1)
+}
+
+// handOver makes the private folder the component's user's.
+func (g *generation) handOver(dir string) error {
+	if err := giveTo(dir, g.spec.User); err != nil {
+		return err
+	}
+	return letThrough(filepath.Dir(g.l.run))
 }
 
 // letThrough lets other users pass through a folder, not look into it: a
@@ -147,18 +194,18 @@ type permanentError struct{ error }
 func (g *generation) prepare() (string, error) {
 	select {
 	case g.l.slots <- struct{}{}:
-	case <-g.ctx.Done():
+	case <-g.alive.Done():
 		return "", errUnwanted
 	}
 	g.mu.Lock()
 	g.slot = true
 	g.mu.Unlock()
-	dir, err := os.MkdirTemp(g.l.run, "c")
-	if err != nil {
+	dir := g.l.folder(g.spec, g.number)
+	if err := errors.Join(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
 		return "", fmt.Errorf("cannot make the private folder: %w", err)
 	}
 	if u := g.spec.User; u != "" {
-		if err := errors.Join(letThrough(filepath.Dir(g.l.run)), giveTo(dir, u)); err != nil {
+		if err := g.handOver(dir); err != nil {
 			_ = os.RemoveAll(dir)
 			return "", fmt.Errorf("cannot give the private folder to user %q: %w", u, err)
 		}
@@ -177,7 +224,7 @@ func (g *generation) yieldSlot() {
 }
 
 // spawn starts the process with its output captured.
-func (g *generation) spawn(ready *readiness, dir string) (*process.Process, error) {
+func (g *generation) spawn(ready *readiness, dir string) (*keeper.Process, error) {
 	if err := descriptorGate(g.spec); err != nil {
 		return nil, &permanentError{err}
 	}
@@ -191,32 +238,44 @@ func (g *generation) spawn(ready *readiness, dir string) (*process.Process, erro
 	if cannot := g.l.door.Unsupported(ps); len(cannot) > 0 {
 		return nil, &permanentError{fmt.Errorf("this host cannot enforce what the profile asks: %s", join(cannot))}
 	}
-	out, err := openOutput(filepath.Join(g.l.logs, g.spec.Application.GUID, g.spec.Name), dir, g.spec, ready.listener())
+	out, err := g.l.holder.Capture(g.alive, g.l.key(g.spec, g.number), g.l.output(g.spec, dir))
 	if err != nil {
 		return nil, fmt.Errorf("cannot capture the output: %w", err)
 	}
-	ps.Stdout, ps.Stderr = out.childOut, out.childErr
 	g.mu.Lock()
 	g.output = out
 	g.mu.Unlock()
-	if err := g.beforeStart(); err != nil {
-		out.close()
-		return nil, err
+	err = g.beforeStart()
+	if err == nil {
+		err = g.calledOff()
 	}
+	var proc *keeper.Process
+	if err == nil {
+		// From here on it is known only in the end whether there is a process.
+		proc, err = out.Spawn(context.WithoutCancel(g.ctx), ps)
+	}
+	if err != nil {
+		return nil, errors.Join(err, out.Forget())
+	}
+	g.own(proc)
+	return proc, nil
+}
+
+func (g *generation) calledOff() error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.unwanted != nil {
-		out.close()
-		return nil, g.unwanted
+	return g.unwanted
+}
+
+// own takes a spawned process. One that was called off meanwhile is ended.
+func (g *generation) own(proc *keeper.Process) {
+	g.mu.Lock()
+	g.proc, g.spawnedAt = proc, time.Now()
+	unwanted := g.unwanted
+	g.mu.Unlock()
+	if unwanted != nil {
+		g.Kill()
 	}
-	proc, err := g.l.door.Start(ps)
-	ready.spawned()
-	if err != nil {
-		out.close()
-		return nil, err
-	}
-	g.proc = proc
-	return proc, nil
 }
 
 // beforeStart runs the preStart hook, within the time that a launch may take.
@@ -227,14 +286,19 @@ func (g *generation) beforeStart() error {
 }
 
 // end waits for the leader, then for its tree, and tells both. stopStart ends
-// what still tries to bring the component up.
-func (g *generation) end(proc *process.Process, stopStart func()) {
+// what still tries to bring the component up. A process that is let go lives on,
+// and so does its folder.
+func (g *generation) end(proc *keeper.Process, dir string, stopStart func()) {
 	defer proc.Release()
+	if heir := g.heir(proc); heir != nil {
+		g.end(heir, dir, stopStart)
+		return
+	}
 	letGo := false
 	select {
 	case <-proc.Exited():
 	case <-g.ctx.Done():
-		letGo = true // it lives on, and nobody listens any more
+		letGo = true
 	}
 	g.dead()
 	g.health.stop()
@@ -242,26 +306,40 @@ func (g *generation) end(proc *process.Process, stopStart func()) {
 	g.yieldSlot()
 	g.closeLink()
 	if letGo {
-		g.output.close()
 		return
 	}
 	x := proc.Exit()
 	exit := lifecycle.Exit{Code: x.Code, Signal: x.Signal, Reason: x.Reason}
+	if exit.Code > 0 {
+		exit.Reason = g.lastComplaint()
+	}
 	left := proc.Members()
 	if len(left) > 0 {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvExited, Exit: exit})
 		select {
 		case <-proc.Empty():
 		case <-g.ctx.Done():
+			return
 		}
 	}
 	g.afterwards()
-	g.output.close()
+	if err := g.output.Drain(); err != nil {
+		g.log.Warn("cannot store the last output", "error", err)
+	}
+	g.tidy(dir)
 	if len(left) > 0 {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvGone})
 		return
 	}
 	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvExited, Exit: exit, TreeEmpty: true})
+}
+
+// lastComplaint is the last ERROR that the component reported: why it failed,
+// in its own words.
+func (g *generation) lastComplaint() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.complaint
 }
 
 func (g *generation) tidy(dir string) {
@@ -272,6 +350,7 @@ func (g *generation) tidy(dir string) {
 
 // Signal implements supervisor.Handle. Before the spawn it calls it off.
 func (g *generation) Signal(sig syscall.Signal) {
+	g.stopping()
 	if proc := g.process(true); proc != nil {
 		g.orderly(func() {
 			if err := proc.Signal(sig); err != nil {
@@ -286,6 +365,7 @@ const killPatience = 5 * time.Second
 
 // Kill implements supervisor.Handle.
 func (g *generation) Kill() {
+	g.stopping()
 	proc := g.process(true)
 	g.dead()
 	if proc == nil {
@@ -302,12 +382,12 @@ func (g *generation) Kill() {
 
 // process returns the spawned process; with callOff, a spawn that has not
 // happened yet will not.
-func (g *generation) process(callOff bool) *process.Process {
+func (g *generation) process(callOff bool) *keeper.Process {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if g.proc == nil && callOff {
 		g.unwanted = errUnwanted
-		g.cancel()
+		g.dead()
 	}
 	return g.proc
 }
@@ -318,22 +398,42 @@ func (g *generation) Release() {
 	g.health.stop()
 }
 
-// Identity implements supervisor.Identifier.
-func (g *generation) Identity() []byte {
-	if proc := g.process(false); proc != nil {
-		return rawJSON(proc.Identity())
+// Settled implements supervisor.Settler: the exit is on disk, and nobody else
+// needs to remember it.
+func (g *generation) Settled() {
+	out := g.capture()
+	if out == nil {
+		return
 	}
-	return nil
+	g.l.work.Go(func() {
+		if err := out.Forget(); err != nil {
+			g.log.Warn("the keeper cannot forget", "error", err)
+		}
+	})
 }
 
 func (g *generation) dropped() int64 {
-	g.mu.Lock()
-	out := g.output
-	g.mu.Unlock()
+	out := g.capture()
 	if out == nil {
 		return 0
 	}
-	return out.dropped()
+	ctx, cancel := context.WithTimeout(context.Background(), askKeeper)
+	defer cancel()
+	n, err := out.Dropped(ctx)
+	if err != nil {
+		g.log.Debug("cannot count the dropped bytes", "error", err)
+	}
+	return n
+}
+
+// askKeeper bounds how long a question to the keeper may take that somebody
+// waits for.
+const askKeeper = 2 * time.Second
+
+func (g *generation) capture() *keeper.Capture {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.output
 }
 
 func (g *generation) members() []process.Member {
@@ -358,11 +458,11 @@ func generationOf(v *supervisor.View) *generation {
 }
 
 func (g *generation) clearOutput() error {
-	g.mu.Lock()
-	out := g.output
-	g.mu.Unlock()
+	out := g.capture()
 	if out == nil {
 		return nil
 	}
-	return out.clear()
+	ctx, cancel := context.WithTimeout(context.Background(), askKeeper)
+	defer cancel()
+	return out.Clear(ctx)
 }

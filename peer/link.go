@@ -12,6 +12,7 @@ import (
 	"github.com/seed-04209a44/peerd/ccp"
 	"github.com/seed-04209a44/peerd/exchange"
 	"github.com/seed-04209a44/peerd/handshake"
+	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/supervisor"
@@ -30,8 +31,13 @@ type link struct {
 
 // connect brings the channel up and shakes hands. After it the component
 // reports its states by itself.
+//
+// It takes nine tenths of launchTimeout at most: what is missing is then said
+// before the launch as a whole is too late, which says less.
 func (g *generation) connect(ctx context.Context, dir string) error {
-	host := handshake.Host{Dir: dir, Timeout: g.spec.LaunchTimeout}
+	patience := g.spec.LaunchTimeout * 9 / 10
+	deadline := time.Now().Add(patience)
+	host := handshake.Host{Dir: dir, Timeout: patience}
 	ch, err := host.Connect(ctx, connecting{g})
 	if err != nil {
 		return err
@@ -41,13 +47,15 @@ func (g *generation) connect(ctx context.Context, dir string) error {
 	})}
 	l.client = ccp.NewClient(l.endpoint)
 	l.run.Go(func() {
-		if err := l.endpoint.Run(g.ctx); err != nil && g.ctx.Err() == nil {
+		if err := l.endpoint.Run(g.ctx); err != nil && g.ctx.Err() == nil && !g.isStopping() {
 			g.log.Warn("channel to the component ended", "error", err)
 		}
 	})
 	g.mu.Lock()
 	g.link = l
 	g.mu.Unlock()
+	ctx, cancel := context.WithDeadline(ctx, deadline)
+	defer cancel()
 	return g.shakeHands(ctx, l)
 }
 
@@ -109,6 +117,11 @@ func (g *generation) statusReport(ctx context.Context, s ccp.StatusEvent) (ccp.E
 	if s.StatusType != ccp.Information {
 		g.log.Warn("component reports trouble", "type", string(s.StatusType), "state", s.State, "message", s.ErrorMessage)
 	}
+	if s.StatusType == ccp.Error {
+		g.mu.Lock()
+		g.complaint = s.ErrorMessage
+		g.mu.Unlock()
+	}
 	detail := s.ErrorMessage
 	if s.StatusType == ccp.Information {
 		detail = ""
@@ -133,6 +146,7 @@ const askPatience = 2 * time.Second
 
 // Ask implements supervisor.Handle.
 func (g *generation) Ask(budget time.Duration, reason string) {
+	g.stopping()
 	l := g.currentLink()
 	if l == nil {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvAskFailed, Detail: "the component has no channel yet"})
@@ -189,20 +203,12 @@ func (c connecting) Kill()                   {} // the machine decides about for
 func (c connecting) Belongs(pid int) bool { return belongs(c.g.process(false), pid) }
 
 // belongs reports whether pid is part of a process's tree.
-func belongs(p *process.Process, pid int) bool {
+func belongs(p *keeper.Process, pid int) bool {
 	return p != nil && slices.ContainsFunc(p.Members(), func(m process.Member) bool { return m.Pid == pid })
 }
 
 func (c connecting) FirstLine(ctx context.Context) (string, error) {
-	select {
-	case line, ok := <-c.g.output.first:
-		if !ok {
-			return "", errors.New("its stdout ended without a line")
-		}
-		return line, nil
-	case <-ctx.Done():
-		return "", context.Cause(ctx)
-	}
+	return c.g.output.FirstLine(ctx)
 }
 
 // configuration answers a component's DATA_REQUEST.

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"path/filepath"
 
 	"github.com/seed-04209a44/peerd/control"
@@ -29,15 +30,17 @@ func (p *Peer) logs(ctx context.Context, r control.LogsRequest, tell progress) (
 	for i, v := range views {
 		sources[i] = logs.Source{Name: v.Name, Dir: p.logFolder(v.Key)}
 	}
+	var trouble error
 	for line, err := range logs.Read(ctx, sources, q) {
 		if err != nil {
-			return unused{}, err
+			trouble = errors.Join(trouble, err) // one source's; the others go on
+			continue
 		}
 		if err := tell(line); err != nil {
 			return unused{}, err
 		}
 	}
-	return unused{}, nil
+	return unused{}, trouble
 }
 
 func (p *Peer) logFolder(k supervisor.Key) string {

@@ -2,9 +2,11 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/seed-04209a44/peerd/control"
@@ -40,7 +42,10 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 	if v.Fault != nil {
 		r.Reason = "the journal refuses: " + v.Fault.Error()
 	}
-	r.Primary = p.primaries.isPrimary(v)
+	if g := generationOf(v); g != nil && r.Reason == "" {
+		r.Reason = g.word()
+	}
+	r.Primary = p.primaries.isPrimary(v) || v.Spec.RunOn == "primary" && !v.AtRest()
 	if !v.AtRest() {
 		r.StartedAt = timeOrNil(m.StartedAt)
 		u := p.usage.of(v.Key, m.Generation)
@@ -111,6 +116,10 @@ func (p *Peer) events(ctx context.Context, r control.EventsRequest, tell progres
 		records = p.past(f)
 	}
 	for rec, err := range records {
+		var gap *journal.GapError
+		if errors.As(err, &gap) { // shown in its place, and the rest follows
+			rec, err = journal.Record{Seq: gap.Before - 1, At: time.Now(), Detail: gap.Error()}, nil
+		}
 		if err != nil {
 			return unused{}, err
 		}
@@ -166,16 +175,29 @@ func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, er
 		Peer: plan.Peer.Name, Version: p.opts.Version, Pid: os.Getpid(),
 		UptimeMs: time.Since(p.startedAt).Milliseconds(), Profile: p.opts.Profile,
 		Plan:     control.PlanStatus{Hash: plan.Hash, AppliedAt: applied},
-		Degraded: p.degraded.list(), Counts: map[string]int{}, Warnings: plan.Warnings,
-		Containment: p.door.Containment(),
+		Degraded: p.troubles(), Counts: map[string]int{}, Warnings: plan.Warnings,
+		Containment: p.door.Containment(), Connector: p.linkStatus(), Controller: p.controllerStatus(),
+	}
+	if p.keeper == nil {
+		st.Warnings = append(slices.Clone(st.Warnings), "no keeper on this platform: components end with this peer, and what they write and how they end is lost while it is away")
+	} else {
+		st.KeeperPid = p.keeper.Pid()
 	}
 	for _, v := range p.sup.Views() {
 		st.Counts[v.Machine.Status.String()]++
-		if v.Fault != nil {
-			st.Degraded = append(st.Degraded, fmt.Sprintf("%s: the journal refuses: %v", v.Key, v.Fault))
-		}
 	}
 	return st, nil
+}
+
+// troubles are the reasons why the peer does less than it should.
+func (p *Peer) troubles() []string {
+	list := p.degraded.list()
+	for _, v := range p.sup.Views() {
+		if v.Fault != nil {
+			list = append(list, fmt.Sprintf("%s: the journal refuses: %v", v.Key, v.Fault))
+		}
+	}
+	return list
 }
 
 func (p *Peer) planOf(context.Context, unused, progress) (map[string]any, error) {

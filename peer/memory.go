@@ -2,11 +2,10 @@ package peer
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
+	"time"
 
 	"github.com/seed-04209a44/peerd/journal"
 	"github.com/seed-04209a44/peerd/lifecycle"
@@ -19,94 +18,57 @@ import (
 func (p *Peer) record(entries []supervisor.Entry) error {
 	recs := make([]journal.Record, len(entries))
 	for i, e := range entries {
-		t := e.Transition
-		recs[i] = journal.Record{
-			At: e.At, Name: e.Name, Application: e.Application, Generation: t.Generation,
-			From: t.From.String(), To: t.To.String(), State: t.State.String(), Cause: t.Cause.String(),
-			By: t.By, Pid: t.Pid, Detail: t.Detail,
-		}
-		if t.Exit != nil {
-			recs[i].Exit = &journal.Exit{Code: t.Exit.Code, Signal: t.Exit.Signal, Reason: t.Exit.Reason}
-		}
-		p.log.Info("transition", "component", e.Name, "generation", t.Generation,
-			"from", recs[i].From, "to", recs[i].To, "state", recs[i].State, "cause", recs[i].Cause, "detail", t.Detail)
+		recs[i] = recordOf(e)
+		p.log.Info("transition", "component", e.Name, "generation", recs[i].Generation,
+			"from", recs[i].From, "to", recs[i].To, "state", recs[i].State, "cause", recs[i].Cause, "detail", recs[i].Detail)
 	}
 	last := entries[len(entries)-1]
-	_, err := p.journal.Append(recs, p.rowOf(last.Key, last.Transition.Generation, last.Live))
-	p.degraded.set("journal", err)
-	return err
+	return p.rows.change([]supervisor.Key{last.Key}, func(row *journal.Instance) {
+		row.Generation, row.Live = last.Transition.Generation, last.Live
+	}, func(rows []journal.Instance) error {
+		_, err := p.journal.Append(recs, rows...)
+		p.degraded.set("journal", err)
+		return err
+	})
 }
 
-// rowOf is the journal's row of an instance, keeping what the operator wants.
-func (p *Peer) rowOf(k supervisor.Key, generation uint64, live []byte) journal.Instance {
-	return journal.Instance{Application: k.Application, Name: k.Name, Generation: generation, Desired: p.wishes.get(k), Live: live}
-}
-
-// identify notes who lives, so that a peer after a crash finds it.
-func (p *Peer) identify(k supervisor.Key, generation uint64, live []byte) {
-	_, err := p.journal.Append(nil, p.rowOf(k, generation, live))
-	p.degraded.set("journal", err)
-}
-
-func (p *Peer) forget(k supervisor.Key) {
-	p.wishes.mu.Lock()
-	delete(p.wishes.want, k)
-	p.wishes.mu.Unlock()
-	p.degraded.set("journal", p.journal.Forget(k.Application, k.Name))
-}
-
-// wishes remembers what operators want beyond what the profile says.
-type wishes struct {
-	mu   sync.Mutex // guards the following field
-	want map[supervisor.Key]string
-}
-
-func (w *wishes) get(k supervisor.Key) string {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	return w.want[k]
+// recordOf is the journal's form of a transition.
+func recordOf(e supervisor.Entry) journal.Record {
+	t := e.Transition
+	r := journal.Record{
+		At: e.At, Name: e.Name, Application: e.Application, Generation: t.Generation,
+		From: t.From.String(), To: t.To.String(), State: t.State.String(), Cause: t.Cause.String(),
+		By: t.By, Pid: t.Pid, Detail: t.Detail,
+	}
+	if t.Exit != nil {
+		r.Exit = &journal.Exit{Code: t.Exit.Code, Signal: t.Exit.Signal, Reason: t.Exit.Reason}
+	}
+	return r
 }
 
 // wish puts an operator's wish on disk before it is acted on.
 func (p *Peer) wish(views []*supervisor.View, desired string) error {
-	rows := make([]journal.Instance, len(views))
-	p.wishes.mu.Lock()
-	for _, v := range views {
-		p.wishes.want[v.Key] = desired
-	}
-	p.wishes.mu.Unlock()
+	keys := make([]supervisor.Key, len(views))
 	for i, v := range views {
-		var live []byte
-		if g := generationOf(v); g != nil {
-			live = g.Identity()
-		}
-		rows[i] = p.rowOf(v.Key, v.Machine.Generation, live)
+		keys[i] = v.Key
 	}
-	_, err := p.journal.Append(nil, rows...)
-	p.degraded.set("journal", err)
+	err := p.rows.change(keys, func(row *journal.Instance) { row.Desired = desired }, func(rows []journal.Instance) error {
+		_, err := p.journal.Append(nil, rows...)
+		p.degraded.set("journal", err)
+		return err
+	})
 	if err != nil {
 		return fmt.Errorf("the journal cannot remember what you want, so nothing was done: %w", err)
 	}
 	return nil
 }
 
-// recover reads what an earlier peer left. Processes it left behind are ended
-// before anything starts, so that no instance ever lives twice.
-func (p *Peer) recover() (map[supervisor.Key]supervisor.Restored, error) {
-	rows, err := p.journal.Instances()
-	if err != nil {
-		return nil, fmt.Errorf("cannot read what was running: %w", err)
-	}
-	restored := make(map[supervisor.Key]supervisor.Restored, len(rows))
-	for _, row := range rows {
-		k := supervisor.Key{Application: row.Application, Name: row.Name}
-		restored[k] = supervisor.Restored{Generation: row.Generation, Down: row.Desired == "down"}
-		p.wishes.want[k] = row.Desired
-		if err := p.closeHistory(row); err != nil {
-			return nil, err
-		}
-	}
-	return restored, nil
+// isUnwanted reports whether an operator wants the instance down.
+func (p *Peer) isUnwanted(k supervisor.Key) bool { return p.rows.of(k).get().Desired == "down" }
+
+func (p *Peer) forget(k supervisor.Key) {
+	p.rows.drop(k)
+	p.degraded.set("journal", p.journal.Forget(k.Application, k.Name))
 }
 
 // remember adds to known what history tells of instances that join the plan
@@ -131,39 +93,9 @@ func (p *Peer) remember(known map[supervisor.Key]supervisor.Restored, changes []
 	return nil
 }
 
-// closeHistory ends the story of a generation that an earlier peer could not:
-// what still lives of it is killed, and the record says that its exit is
-// unknown.
-func (p *Peer) closeHistory(row journal.Instance) error {
-	recs, err := p.journal.Read(journal.Filter{Application: row.Application, Name: row.Name, Last: 1})
-	if err != nil {
-		return fmt.Errorf("cannot read the history of %s/%s: %w", row.Application, row.Name, err)
-	}
-	reason := "it ended while no peer was watching"
-	if row.Live != nil {
-		var id process.Identity
-		if err := json.Unmarshal(row.Live, &id); err != nil {
-			return fmt.Errorf("cannot read who %s/%s was: %w", row.Application, row.Name, err)
-		}
-		if left := p.killLeftover(id); len(left) > 0 {
-			return fmt.Errorf("cannot start: of %s/%s is still there, and cannot be killed: %s", row.Application, row.Name, describeMembers(left))
-		}
-		reason = "ended by the next peer after the peer that launched it was gone"
-	}
-	if len(recs) == 0 {
-		return nil
-	}
-	steps, err := p.toRest(recs[0], reason)
-	if len(steps) == 0 || err != nil {
-		return err
-	}
-	_, err = p.journal.Append(steps, journal.Instance{Application: row.Application, Name: row.Name, Generation: row.Generation, Desired: row.Desired})
-	return err
-}
-
 // toRest are the steps of the machine from an instance's last record to
 // stopped, where every instance of a new peer begins.
-func (p *Peer) toRest(last journal.Record, reason string) ([]journal.Record, error) {
+func (p *Peer) toRest(last journal.Record, exit process.Exit) ([]journal.Record, error) {
 	status, err := lifecycle.ParseStatus(last.To)
 	if err != nil {
 		return nil, fmt.Errorf("cannot read the history of %s/%s: %w", last.Application, last.Name, err)
@@ -181,22 +113,37 @@ func (p *Peer) toRest(last journal.Record, reason string) ([]journal.Record, err
 	step.Pid = last.Pid
 	stopping := step
 	stopping.To, stopping.State = lifecycle.Stopping.String(), last.State
-	step.From, step.Exit = stopping.To, &journal.Exit{Code: -1, Reason: reason}
+	step.From, step.Exit = stopping.To, &journal.Exit{Code: exit.Code, Signal: exit.Signal, Reason: exit.Reason}
 	return []journal.Record{stopping, step}, nil
 }
 
-// killLeftover ends what an earlier peer left of one instance and returns what
-// could not be ended.
-func (p *Peer) killLeftover(id process.Identity) []process.Member {
+// killLeftover ends what an earlier peer left of one instance and returns how
+// its leader ended and what could not be ended. A zombie is none: its parent,
+// who is somebody else now, may take its time to wait for it.
+func (p *Peer) killLeftover(id process.Identity) (process.Exit, []process.Member, error) {
 	proc, err := p.door.Adopt(id)
 	if err != nil {
-		return nil
+		return process.Exit{}, nil, err
 	}
 	defer proc.Release()
 	ctx, cancel := context.WithTimeout(context.Background(), killPatience)
 	defer cancel()
-	return proc.Kill(ctx)
+	look := time.NewTicker(leftoverInterval)
+	defer look.Stop()
+	for {
+		attempt, done := context.WithTimeout(ctx, leftoverInterval)
+		proc.Kill(attempt)
+		done()
+		left := proc.Members()
+		if len(left) == 0 || ctx.Err() != nil {
+			return proc.Exit(), left, nil
+		}
+		<-look.C
+	}
 }
+
+// leftoverInterval is the time between two looks at what is being killed.
+const leftoverInterval = 20 * time.Millisecond
 
 // degraded are the reasons why the peer does less than it should.
 type degraded struct {
@@ -229,6 +176,9 @@ func (d *degraded) list() []string {
 	return out
 }
 
-// looksLikeHandshake reports whether a first line of stdout is for go-plugin
-// and not for the log.
-func looksLikeHandshake(line string) bool { return strings.Count(line, "|") >= 4 }
+// has reports whether a part is in trouble.
+func (d *degraded) has(part string) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.reasons[part] != ""
+}

@@ -2,6 +2,8 @@ package peer
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"os"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/journal"
+	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/profiles"
@@ -29,6 +32,9 @@ type Options struct {
 	Logger  hclog.Logger
 	// LevelFromProfile sets the logger's level to the profile's peer.logLevel.
 	LevelFromProfile bool
+	// Keeper is the command line that starts a keeper: what calls keeper.Main.
+	// Empty: components are spawned by the peer itself and do not outlive it.
+	Keeper []string
 	// Ready is called once, when the first plan is applied and the API listens;
 	// may be nil.
 	Ready func()
@@ -41,15 +47,22 @@ type Peer struct {
 	log       hclog.Logger
 	startedAt time.Time
 	door      *process.Door
+	holder    holder
+	keeper    *keeper.Client // nil where the peer spawns directly
 	journal   *journal.Journal
 	sup       *supervisor.Supervisor
 	launcher  *launcher
 	levels    *levelStore
 	usage     usage
 	degraded  degraded
-	wishes    wishes
+	rows      rows
 	primaries primaries
+	standing  standing
+	fleet     fleet
+	host      host
+	replies   *replies
 	logDir    string
+	claim     *os.File      // of the runtime folder
 	hasten    chan struct{} // closed when a stop of the peer shall not be patient
 	failed    chan error    // a group's escalation
 	isReady   atomic.Bool
@@ -95,42 +108,61 @@ func New(o Options) (*Peer, error) {
 		levels: &levelStore{journal: j}, logDir: filepath.Join(set.StateDir, "logs"),
 		hasten: make(chan struct{}), failed: make(chan error, 1), changed: make(chan struct{}),
 		usage:     usage{latest: map[supervisor.Key]figures{}},
-		wishes:    wishes{want: map[supervisor.Key]string{}},
 		primaries: primaries{wake: make(chan struct{}, 1), held: map[string]office{}},
 	}
-	run := filepath.Join(set.RuntimeDir, "i")
-	if err := freshFolder(run); err != nil {
-		return nil, errors.Join(fmt.Errorf("cannot make the runtime folder: %w", err), p.close())
+	run, err := p.takeRuntimeDir(set.RuntimeDir)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot use the runtime folder %s: %w", set.RuntimeDir, err), p.close())
+	}
+	if err := p.openHolder(context.Background(), o.Keeper, set.RuntimeDir); err != nil {
+		return nil, errors.Join(err, p.close())
 	}
 	p.launcher = &launcher{
-		door: door, log: o.Logger.Named("component"), run: run, logs: p.logDir,
-		slots: make(chan struct{}, maxStarting()), levels: p.levels,
+		door: door, holder: p.holder, log: o.Logger.Named("component"), run: run, logs: p.logDir,
+		slots: make(chan struct{}, maxStarting()), levels: p.levels, tag: tagOf(set.StateDir), lease: p.standing.leaseOf,
 	}
 	p.sup = supervisor.New(supervisor.Options{
 		Launcher: p.launcher,
-		Record:   p.record, Identify: p.identify, Forget: p.forget, Escalate: p.escalate,
-		Changed: p.primaries.notify,
+		Record:   p.record, Forget: p.forget, Escalate: p.escalate,
+		Changed: p.primaries.notify, Permit: p.standing.permit,
 	})
+	p.replies = openReplies(j)
+	p.standing = standing{memory: j, lease: primaryLease, changed: p.sup.Reconsider}
+	if m := membershipOf(plan); m != nil {
+		p.standing.join(m.target) // before anything starts
+		p.fleet.begin(*m)
+	}
 	return p, nil
+}
+
+// tagOf makes a short word of the state folder, which belongs to one peer.
+func tagOf(stateDir string) string {
+	sum := sha256.Sum256([]byte(stateDir))
+	return hex.EncodeToString(sum[:4])
 }
 
 // maxStarting bounds the starts at one time: they are bound by the processors.
 func maxStarting() int { return max(8, 4*runtime.NumCPU()) }
 
-// freshFolder makes an empty folder for the private folders of generations, in
-// a runtime folder that only the peer's user may enter.
-func freshFolder(dir string) error {
-	if err := os.RemoveAll(dir); err != nil {
-		return err
+// takeRuntimeDir claims the runtime folder and returns the one within it for
+// the private folders of generations.
+func (p *Peer) takeRuntimeDir(dir string) (run string, err error) {
+	if p.claim, err = claimFolder(dir); err != nil {
+		return "", err
 	}
-	if err := os.MkdirAll(filepath.Dir(dir), 0o700); err != nil {
-		return err
-	}
-	return os.Mkdir(dir, 0o711)
+	return runFolder(dir)
 }
 
 func (p *Peer) close() error {
-	return errors.Join(p.door.Close(), p.journal.Close())
+	var err error
+	if p.holder != nil {
+		err = p.holder.Close()
+	}
+	err = errors.Join(err, p.door.Close(), p.journal.Close())
+	if p.claim != nil {
+		err = errors.Join(err, p.claim.Close())
+	}
+	return err
 }
 
 // Run applies the plan, serves the API, and keeps the components as wanted
@@ -158,16 +190,17 @@ func (p *Peer) Run(ctx context.Context) error {
 		p.usage.run(work, p.sup.Views, p.checkMemory)
 		return nil
 	})
+	// Who calls before everything is taken up waits for the answer.
+	if err := p.begin(work); err != nil {
+		endWork()
+		return errors.Join(err, closeAll(listeners), group.Wait())
+	}
 	serving := make(chan error, 1)
 	group.Go(func() error {
 		serving <- server.Serve(work, listeners...)
 		return nil
 	})
-	if err := p.begin(work); err != nil {
-		endWork()
-		return errors.Join(err, group.Wait())
-	}
-	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect} {
+	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect, p.belong, p.hostController} {
 		group.Go(func() error {
 			run(work)
 			return nil
@@ -199,7 +232,7 @@ func ended(err error) error {
 
 // begin applies the first plan on top of what the journal remembers.
 func (p *Peer) begin(ctx context.Context) error {
-	restore, err := p.recover()
+	restore, err := p.recover(ctx)
 	if err != nil {
 		return err
 	}
@@ -239,15 +272,12 @@ func (p *Peer) wind(ctx context.Context) {
 	for i, v := range views {
 		keys[i] = v.Key
 	}
-	// The cause is not a command: it leaves what operators want as it is.
-	if err := p.sup.Act(ctx, lifecycle.EvStop, lifecycle.CauseReload, "peerd shutdown", keys...); err != nil {
-		return
-	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
-		for _, k := range keys {
-			_, _ = p.sup.Wait(ctx, k, (*supervisor.View).AtRest)
+		// The cause is not a command: it leaves what operators want as it is.
+		if err := p.sup.Drain(ctx, lifecycle.CauseReload, "peerd shutdown"); err != nil {
+			p.log.Error("cannot stop everything", "error", err)
 		}
 	}()
 	select {
@@ -255,6 +285,11 @@ func (p *Peer) wind(ctx context.Context) {
 	case <-p.hasten:
 		_ = p.sup.Act(ctx, lifecycle.EvKill, lifecycle.CauseReload, "peerd shutdown, hastened", keys...)
 		<-done
+	}
+	for _, v := range p.sup.Views() {
+		if !v.AtRest() {
+			p.log.Error("cannot be ended, and is left behind", "component", v.Key.String(), "reason", v.Machine.Reason)
+		}
 	}
 }
 

@@ -92,16 +92,29 @@ func (p *Peer) fill(ctx context.Context, name string, views []*supervisor.View) 
 		}
 		p.log.Info("primary elected", "component", name, "primary", o.Holder, "term", o.Term)
 	}
-	for _, v := range views {
+	p.announce(ctx, o, views)
+}
+
+// announce tells all at once who is primary, and wakes the election again for
+// those who could not be told.
+func (p *Peer) announce(ctx context.Context, o office, views []*supervisor.View) {
+	var wg sync.WaitGroup
+	results := make([]error, len(views))
+	for i, v := range views {
 		now := notice{v.Machine.Generation, o.Term}
 		if v.Machine.Status != lifecycle.Running || o.told[v.Key] == now {
 			continue
 		}
-		if err := p.tellPrimary(ctx, v, v.Name == o.Holder, o.Term); err != nil {
-			p.log.Warn("cannot tell who is primary", "component", v.Key.String(), "error", err)
-			continue
-		}
 		o.told[v.Key] = now
+		wg.Go(func() { results[i] = p.tellPrimary(ctx, v, v.Name == o.Holder, o.Term) })
+	}
+	wg.Wait()
+	for i, v := range views {
+		if results[i] != nil && ctx.Err() == nil {
+			p.log.Warn("cannot tell who is primary, yet", "component", v.Key.String(), "error", results[i])
+			delete(o.told, v.Key)
+			time.AfterFunc(primaryPatience, p.primaries.notify)
+		}
 	}
 }
 

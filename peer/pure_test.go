@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"math"
 	"slices"
 	"strings"
 	"testing"
@@ -129,6 +130,26 @@ func TestEveryOperationHasAHandler(t *testing.T) {
 		reply := mux.Dispatch(t.Context(), exchange.Command{ID: "1", Type: op.Type}, nil)
 		if reply.Type == exchange.TypeUnknown {
 			t.Errorf("no handler for %s", op.Type)
+		}
+	}
+}
+
+// A stream may last as long as its answers need: the limit of a single command
+// would cut it off.
+func TestStreamTime(t *testing.T) {
+	for _, c := range []struct {
+		count, intervalMs int64
+		want              time.Duration
+	}{
+		{1, 0, commandTimeout},
+		{5, 200, time.Second + commandTimeout},
+		{1000, 60_000, 1000*time.Minute + commandTimeout},
+		{-1, 1000, endless},
+		{math.MaxInt64, 1000, endless},
+		{math.MaxInt64, math.MaxInt64 / int64(time.Millisecond), endless},
+	} {
+		if got := streamTime(control.DataRequest{Count: c.count, IntervalMs: c.intervalMs}); got != c.want {
+			t.Errorf("%d answers each %d ms: %v, want %v", c.count, c.intervalMs, got, c.want)
 		}
 	}
 }

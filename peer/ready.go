@@ -4,14 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
+	"path/filepath"
+	"regexp"
 	"strconv"
 	"sync"
 	"time"
 
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/probe"
+	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/supervisor"
 )
 
@@ -22,13 +24,8 @@ type readiness struct {
 	notify *probe.Notify
 	ready  chan struct{} // closed when the process said READY=1
 	once   sync.Once
-	pipe   *os.File // reading end of the readiness descriptor
-	child  *os.File // its writing end, until the process has it
-	line   *probe.LineMatcher
+	fifo   *process.FIFO // of the readiness descriptor
 }
-
-// firstExtra is the number that the first extra descriptor has in a process.
-const firstExtra = 3
 
 // newReadiness prepares what must exist before the process is spawned.
 func newReadiness(g *generation, dir string) (*readiness, error) {
@@ -42,11 +39,11 @@ func newReadiness(g *generation, dir string) (*readiness, error) {
 			return nil, fmt.Errorf("cannot listen for sd_notify: %w", err)
 		}
 	case want.FD != 0:
-		if r.pipe, r.child, err = os.Pipe(); err != nil {
+		if r.fifo, err = process.OpenFIFO(filepath.Join(dir, "ready")); err != nil {
 			return nil, fmt.Errorf("cannot make the readiness descriptor: %w", err)
 		}
 	case want.LogLine != "":
-		if r.line, err = probe.NewLineMatcher(want.LogLine); err != nil {
+		if _, err := regexp.Compile(want.LogLine); err != nil {
 			return nil, &permanentError{fmt.Errorf("ready.logLine: %w", err)}
 		}
 	}
@@ -61,38 +58,10 @@ func (r *readiness) env() []string {
 	return []string{"NOTIFY_SOCKET=" + r.notify.Path()}
 }
 
-// files become fd 3 and following of the process; what lies below the
-// readiness descriptor is left closed by passing /dev/null's place on.
-func (r *readiness) files() []*os.File {
-	if r.child == nil {
-		return nil
-	}
-	files := make([]*os.File, r.g.spec.Ready.FD-firstExtra+1)
-	files[len(files)-1] = r.child
-	return files
-}
-
-// listener sees the captured output; nil when nobody looks at it.
-func (r *readiness) listener() io.Writer {
-	if r.line == nil {
-		return nil
-	}
-	return r.line
-}
-
-// spawned lets go of what the process has now itself.
-func (r *readiness) spawned() {
-	if r.child != nil {
-		_ = r.child.Close()
-		r.child = nil
-	}
-}
-
 // close frees what newReadiness prepared.
 func (r *readiness) close() {
-	r.spawned()
-	if r.pipe != nil {
-		_ = r.pipe.Close()
+	if r.fifo != nil {
+		_ = r.fifo.Close()
 	}
 	if r.notify != nil {
 		_ = r.notify.Close()
@@ -119,6 +88,7 @@ func (r *readiness) heard(m probe.Message, w *watchdog) {
 	if m.Status != "" || m.Reloading || m.Stopping {
 		r.g.log.Info("notification", "status", m.Status, "reloading", m.Reloading, "stopping", m.Stopping)
 	}
+	r.g.note(m)
 	if m.Extend > 0 {
 		r.g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvProgress, Extend: m.Extend})
 	}
@@ -135,23 +105,51 @@ func (r *readiness) heard(m probe.Message, w *watchdog) {
 	}
 }
 
+// asks reports whether anything but time shows that the process is ready.
+func (r *readiness) asks() bool { return r.g.spec.Ready.StartSeconds == 0 }
+
+// note keeps what the process says of itself, for ps to show.
+func (g *generation) note(m probe.Message) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if m.Status != "" {
+		g.says = m.Status
+	}
+	if m.Reloading || m.Ready {
+		g.reloading = m.Reloading
+	}
+}
+
+// word is what the process says of itself, "" while it says nothing.
+func (g *generation) word() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	switch {
+	case g.reloading && g.says != "":
+		return "reloading: " + g.says
+	case g.reloading:
+		return "reloading"
+	}
+	return g.says
+}
+
 // wait returns nil once the process is ready.
 func (r *readiness) wait(ctx context.Context) error {
 	want := r.g.spec.Ready
 	if check, ok := probeOf(want.Check, r.g.spec.WorkingDirectory, r.g.environment()); ok {
 		return untilPasses(ctx, check)
 	}
+	if r.fifo != nil {
+		return probe.WaitNewline(ctx, r.fifo.Read)
+	}
 	var ready <-chan struct{}
+	var alive <-chan time.Time
 	switch {
 	case r.notify != nil:
 		ready = r.ready
-	case r.pipe != nil:
-		return probe.WaitNewline(ctx, r.pipe)
-	case r.line != nil:
-		ready = r.line.Matched()
-	}
-	var alive <-chan time.Time
-	if ready == nil {
+	case want.LogLine != "":
+		ready = r.g.capture().Matched()
+	default:
 		alive = time.After(want.StartSeconds)
 	}
 	select {

@@ -2,8 +2,10 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"time"
 
@@ -31,7 +33,7 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 		p.degraded.set("profile", err)
 	}
 	if err != nil {
-		return control.ReloadReply{}, control.Errorf(control.CodeInvalid, "%v", err)
+		return control.ReloadReply{}, invalid(err)
 	}
 	old, _ := p.currentPlan()
 	changes := profiles.Diff(old, next)
@@ -39,7 +41,7 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 	for _, c := range changes {
 		reply.Changes = append(reply.Changes, publicChange(c))
 	}
-	reply.Warnings = append(reply.Warnings, restartOnly(old.Peer, next.Peer)...)
+	reply.Warnings = append(reply.Warnings, restartOnly(old, next)...)
 	if dryRun {
 		return reply, nil
 	}
@@ -50,7 +52,7 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 	if err := p.sup.Apply(ctx, next, changes, known, by); err != nil {
 		return reply, err
 	}
-	next.Peer = old.Peer
+	next.Peer, next.Controller = old.Peer, old.Controller
 	p.mu.Lock()
 	p.plan, p.applied = next, time.Now()
 	close(p.changed)
@@ -60,13 +62,26 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 	return reply, nil
 }
 
-// restartOnly names what of the peer section changed: it holds from the next
-// start of the peer.
-func restartOnly(old, next profiles.PeerSettings) []string {
-	if old.Equal(next) {
-		return nil
+// invalid is the refusal of a profile, each fault in its details.
+func invalid(err error) error {
+	refusal := control.Errorf(control.CodeInvalid, "%v", err)
+	var faults profiles.Errors
+	if errors.As(err, &faults) {
+		refusal.Details = faults
 	}
-	return []string{"the peer section changed: it takes effect when peerd is started again"}
+	return refusal
+}
+
+// restartOnly names the sections that changed and hold from the next start of
+// the peer only.
+func restartOnly(old, next *profiles.Plan) (warnings []string) {
+	if !old.Peer.Equal(next.Peer) {
+		warnings = append(warnings, "the peer section changed: it takes effect when peerd is started again")
+	}
+	if !reflect.DeepEqual(old.Controller, next.Controller) {
+		warnings = append(warnings, "the controller section changed: it takes effect when peerd is started again")
+	}
+	return warnings
 }
 
 var changeNames = map[profiles.ChangeKind]string{
@@ -83,8 +98,37 @@ func publicChange(c profiles.Change) control.Change {
 }
 
 // settle is how long the files must be quiet before they are read: editors
-// and deployments write in several steps.
-const settle = 150 * time.Millisecond
+// and deployments write in several steps. A folder that is never quiet is read
+// after maxSettle all the same.
+const (
+	settle    = 150 * time.Millisecond
+	maxSettle = 2 * time.Second
+)
+
+// quiet fires once nothing has happened for settle, at the latest maxSettle
+// after the first event. It belongs to one goroutine.
+type quiet struct {
+	timer *time.Timer
+	first time.Time // of the events waiting; zero without any
+}
+
+func newQuiet() *quiet {
+	t := time.NewTimer(time.Hour)
+	t.Stop()
+	return &quiet{timer: t}
+}
+
+// event puts the firing off.
+func (q *quiet) event() {
+	now := time.Now()
+	if q.first.IsZero() {
+		q.first = now
+	}
+	q.timer.Reset(min(settle, max(0, maxSettle-now.Sub(q.first))))
+}
+
+// fired begins anew; it is called when the timer has fired.
+func (q *quiet) fired() { q.first = time.Time{} }
 
 // watch reloads when a file of the profile changes, until ctx ends. It watches
 // folders, as a watch on a file goes deaf with the first atomic rename.
@@ -96,18 +140,19 @@ func (p *Peer) watch(ctx context.Context) {
 	}
 	defer w.Close()
 	p.follow(w)
-	timer := time.NewTimer(time.Hour)
-	timer.Stop()
-	defer timer.Stop()
+	changes := newQuiet()
+	defer changes.timer.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-w.Events:
-			timer.Reset(settle)
+			changes.event()
 		case err := <-w.Errors:
+			changes.event() // events were lost
 			p.log.Warn("cannot watch the profile; reload by hand or by SIGHUP", "error", err)
-		case <-timer.C:
+		case <-changes.timer.C:
+			changes.fired()
 			p.reloadIfChanged(ctx)
 			p.follow(w)
 		}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strings"
 
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/journal"
@@ -17,22 +18,42 @@ import (
 // scale changes the number of a component's replicas, on top of the profile,
 // and keeps it over restarts of the peer.
 func (p *Peer) scale(ctx context.Context, r control.ScaleRequest, tell progress) ([]control.Outcome, error) {
-	found, err := p.pick(control.Selection{Names: []string{r.Name}, Application: r.Application})
+	component, err := p.scaled(r)
 	if err != nil {
 		return nil, err
 	}
 	if r.Replicas < 0 || r.Replicas > profiles.MaxReplicas {
 		return nil, control.Errorf(control.CodeUsage, "%d replicas: 0 to %d are allowed", r.Replicas, profiles.MaxReplicas)
 	}
-	component := found[0].Application + "/" + found[0].Spec.Component
-	if err := p.keepScale(component, r.Replicas); err != nil {
+	before := p.replicasOf(component)
+	undo, err := p.keepScale(component, r.Replicas)
+	if err != nil {
 		return nil, err
 	}
-	before := p.replicasOf(component)
 	if _, err := p.Reload(ctx, false, control.CallerFrom(ctx).By); err != nil {
-		return nil, err
+		return nil, errors.Join(err, undo())
 	}
 	return p.awaitScale(ctx, component, before, tell), nil
+}
+
+// scaled is the component, as application/name, that a request means. One that
+// was scaled to none has no instance to find it by.
+func (p *Peer) scaled(r control.ScaleRequest) (string, error) {
+	found, err := p.pick(control.Selection{Names: []string{r.Name}, Application: r.Application})
+	if err == nil {
+		return found[0].Application + "/" + found[0].Spec.Component, nil
+	}
+	var kept []string
+	for component := range scalesIn(p.journal) {
+		app, name, _ := strings.Cut(component, "/")
+		if (r.Name == name || r.Name == component) && (r.Application == "" || r.Application == app) {
+			kept = append(kept, component)
+		}
+	}
+	if len(kept) != 1 {
+		return "", err
+	}
+	return kept[0], nil
 }
 
 // awaitScale waits for the new replicas to be up and the superfluous to be gone.
@@ -49,7 +70,7 @@ func (p *Peer) awaitScale(ctx context.Context, component string, before []*super
 		outcomes = append(outcomes, p.await(ctx, v, control.ActRequest{}, tell, action{
 			done:    "started",
 			already: func(v *supervisor.View) bool { return v.Machine.Status == lifecycle.Running },
-			judge:   func(_, v *supervisor.View) verdict { return judgeUp(v) },
+			judge:   judgeScaled,
 			within:  startTime,
 		}))
 	}
@@ -63,6 +84,15 @@ func (p *Peer) awaitScale(ctx context.Context, component string, before []*super
 		}
 	}
 	return outcomes
+}
+
+// judgeScaled waits for the start of a replica that has not begun yet; one that
+// was there already is judged as it is.
+func judgeScaled(before, v *supervisor.View) verdict {
+	if s := before.Machine.Status; s == lifecycle.Stopped || s == lifecycle.Waiting {
+		return judgeStart(before, v)
+	}
+	return judgeUp(v)
 }
 
 func (p *Peer) replicasOf(component string) []*supervisor.View {
@@ -86,10 +116,24 @@ func scalesIn(j *journal.Journal) map[string]int {
 	return out
 }
 
-func (p *Peer) keepScale(component string, n int) error {
+// keepScale notes a number of replicas. undo takes it back: a command that
+// fails has no effect later either.
+func (p *Peer) keepScale(component string, n int) (undo func() error, err error) {
+	p.reloads.Lock()
+	defer p.reloads.Unlock()
 	all := scalesIn(p.journal)
+	before, had := all[component]
 	all[component] = n
-	return p.journal.Put(scaleKey, rawJSON(all))
+	undo = func() error {
+		p.reloads.Lock()
+		defer p.reloads.Unlock()
+		all := scalesIn(p.journal)
+		if all[component] = before; !had {
+			delete(all, component)
+		}
+		return p.journal.Put(scaleKey, rawJSON(all))
+	}
+	return undo, p.journal.Put(scaleKey, rawJSON(all))
 }
 
 func (p *Peer) loadOptions() profiles.LoadOptions {

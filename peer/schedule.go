@@ -67,7 +67,7 @@ func nextRun(s *profiles.Spec, t time.Time) time.Time {
 func (p *Peer) runScheduled(ctx context.Context, s *profiles.Spec) {
 	k := supervisor.KeyOf(s)
 	v, ok := p.sup.View(k)
-	if !ok || p.wishes.get(k) == "down" {
+	if !ok || p.isUnwanted(k) {
 		return
 	}
 	if !v.AtRest() {

@@ -4,6 +4,8 @@ import (
 	"errors"
 	"net"
 
+	"github.com/hashicorp/go-hclog"
+
 	"github.com/seed-04209a44/peerd/api"
 )
 
@@ -30,6 +32,7 @@ func (p *Peer) listen() ([]net.Listener, *api.Server, error) {
 	}
 	server := api.NewServer(api.Options{
 		Commands: p.handlers(), Authorize: authorize, Metrics: p,
+		ErrorLog: p.log.StandardLogger(&hclog.StandardLoggerOptions{ForceLevel: hclog.Debug}),
 		Ready: func() error {
 			if !p.isReady.Load() {
 				return errors.New("the plan is not applied yet, or the peer is stopping")
@@ -38,4 +41,12 @@ func (p *Peer) listen() ([]net.Listener, *api.Server, error) {
 		},
 	})
 	return listeners, server, nil
+}
+
+func closeAll(listeners []net.Listener) error {
+	var err error
+	for _, l := range listeners {
+		err = errors.Join(err, l.Close())
+	}
+	return err
 }

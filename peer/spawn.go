@@ -11,7 +11,14 @@ import (
 	"github.com/seed-04209a44/peerd/handshake"
 	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/profiles"
+	"github.com/seed-04209a44/peerd/supervisor"
 )
+
+// treeName is the name of an instance's process tree on this host: no other
+// peer's.
+func (l *launcher) treeName(k supervisor.Key) string {
+	return l.tag + "-" + k.Application + "-" + k.Name
+}
 
 // allowed are the peer's own variables that a component gets.
 var allowed = []string{"PATH", "HOME", "LANG", "TZ", "TMPDIR"}
@@ -50,17 +57,19 @@ func (g *generation) processSpec(ready *readiness, dir string) (process.Spec, er
 	}
 	return process.Spec{
 		Path: s.Path, Args: append([]string{s.Path}, s.Args...), Env: env, Dir: s.WorkingDirectory,
-		Extra: ready.files(), Name: s.Address, User: s.User, Group: s.OSGroup,
-		Limits: process.Limits{
-			Memory: s.Resources.Memory, CPU: s.Resources.CPU, Pids: s.Resources.Pids,
-			NoFile: s.Resources.NoFile, Nice: s.Resources.Nice, OOMScoreAdj: s.Resources.OOMScoreAdj,
-		},
+		Name: g.l.treeName(supervisor.KeyOf(s)), User: s.User, Group: s.OSGroup,
+		Limits: limitsOf(s),
 		Sandbox: process.Sandbox{
 			NoNewPrivileges: s.Sandbox.NoNewPrivileges, ReadOnly: s.Sandbox.ReadOnly,
 			ReadWrite: s.Sandbox.ReadWrite, Capabilities: s.Sandbox.Capabilities,
 		},
 		Checksum: s.Checksum,
 	}, nil
+}
+
+func limitsOf(s *profiles.Spec) process.Limits {
+	r := s.Resources
+	return process.Limits{Memory: r.Memory, CPU: r.CPU, Pids: r.Pids, NoFile: r.NoFile, Nice: r.Nice, OOMScoreAdj: r.OOMScoreAdj}
 }
 
 // descriptorGate is the first version gate: what the descriptor announces must

@@ -43,9 +43,12 @@ func (l *pidLeader) signal(sig syscall.Signal) error {
 // interrupt wakes wait.
 func (l *pidLeader) interrupt() { _ = l.file.SetReadDeadline(time.Unix(1, 0)) }
 
-// zombieRecheck is the pause between two looks at a process that has ended but
-// that its parent, somebody else, has not yet waited for.
-const zombieRecheck = 50 * time.Millisecond
+// A process that has ended but that its parent, somebody else, has not yet
+// waited for is looked at again after a pause: most parents are about to wait.
+const (
+	firstRecheck = 200 * time.Microsecond
+	lastRecheck  = 50 * time.Millisecond
+)
 
 func (l *pidLeader) wait(done <-chan struct{}) (Exit, bool) {
 	raw, err := l.file.SyscallConn()
@@ -53,7 +56,7 @@ func (l *pidLeader) wait(done <-chan struct{}) (Exit, bool) {
 		return Exit{}, false
 	}
 	var exit Exit
-	for {
+	for pause := firstRecheck; ; pause = min(2*pause, lastRecheck) {
 		var got bool
 		err := raw.Read(func(fd uintptr) bool {
 			if !readable(int(fd)) {
@@ -71,7 +74,7 @@ func (l *pidLeader) wait(done <-chan struct{}) (Exit, bool) {
 		select {
 		case <-done:
 			return Exit{}, false
-		case <-time.After(zombieRecheck):
+		case <-time.After(pause):
 		}
 	}
 }

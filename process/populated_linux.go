@@ -28,11 +28,28 @@ func (t *unifiedTree) waitEmpty(done <-chan struct{}) bool {
 	defer poll.Close()
 	stop := afterDone(done, func() { _ = poll.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
-	return waitUnpopulated(poll, events)
+	for pause := firstDoubt; ; pause = min(2*pause, lastDoubt) {
+		_ = poll.SetReadDeadline(time.Now().Add(pause))
+		select {
+		case <-done:
+			return false
+		default:
+		}
+		if waitUnpopulated(poll, events) || !populated(events) {
+			return true
+		}
+	}
 }
 
+// Somebody else may remove the cgroup before the kernel has told that it is
+// empty; then it never does, and only a look helps.
+const (
+	firstDoubt = 100 * time.Millisecond
+	lastDoubt  = 10 * time.Second
+)
+
 // waitUnpopulated reads the events anew whenever the poller says that they
-// have changed; false: interrupted.
+// have changed; false: the deadline came first.
 func waitUnpopulated(poll, events *os.File) bool {
 	raw, err := poll.SyscallConn()
 	if err != nil {

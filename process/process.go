@@ -3,6 +3,7 @@ package process
 import (
 	"context"
 	"errors"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -54,6 +55,9 @@ type Process struct {
 	exited  chan struct{}
 	exit    Exit // written before exited is closed
 	empty   chan struct{}
+
+	limiting sync.Mutex // guards the following field
+	joined   []string   // cgroups entered since the spawn
 }
 
 func newProcess(id Identity, t tree, l leader, r *reserve) *Process {
@@ -157,4 +161,5 @@ func (p *Process) Usage() (Usage, error) { return p.tree.usage() }
 func (p *Process) Release() {
 	p.leader.close()
 	p.tree.release()
+	p.leave()
 }

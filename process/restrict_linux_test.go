@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -314,5 +315,56 @@ func TestCPULimit(t *testing.T) {
 	}
 	if got, err := os.ReadFile(dir + file); err != nil || string(got) != want {
 		t.Errorf("%s is %q, %v; want %q", file, got, err, want)
+	}
+}
+
+// Limits can change while the tree lives, also from none and to none.
+func TestLimitsChangeLive(t *testing.T) {
+	for held, h := range containments(t) {
+		t.Run(string(held), func(t *testing.T) {
+			h.v1 = findHierarchies().v1
+			d := openAs(t, h, held)
+			s := shell("trap 'exit 0' TERM; while :; do sleep 0.05; done")
+			s.Name = "relimited"
+			if why := d.Unsupported(Spec{Limits: Limits{Pids: 1, Memory: 1 << 30, CPU: 1}}); why != nil {
+				t.Skip(why)
+			}
+			p, err := d.Start(s)
+			if err != nil {
+				t.Fatal(err)
+			}
+			read := func(file string) string {
+				for _, dir := range []string{p.id.Cgroup, filepath.Join(d.hierarchies.v1["pids"], cgroupName(p.id.Token))} {
+					if b, err := os.ReadFile(filepath.Join(dir, file)); err == nil {
+						return strings.TrimSpace(string(b))
+					}
+				}
+				return "nowhere"
+			}
+			for _, c := range []struct {
+				limits Limits
+				want   string
+			}{{Limits{Pids: 7, Memory: 1 << 28}, "7"}, {Limits{Pids: 9, CPU: 0.5}, "9"}, {Limits{}, "max"}} {
+				if err := d.SetLimits(p, c.limits); err != nil {
+					t.Fatal(err)
+				}
+				if got := read("pids.max"); got != c.want {
+					t.Errorf("%+v: pids.max is %s", c.limits, got)
+				}
+			}
+			if n := read("pids.current"); n == "0" {
+				t.Error("nobody is in the cgroup that bounds it")
+			}
+			if left := p.Kill(t.Context()); left != nil {
+				t.Errorf("left: %v", left)
+			}
+			joined := slices.Clone(p.joined)
+			p.Release()
+			for _, dir := range joined {
+				if exists(dir) {
+					t.Errorf("%s stays behind", dir)
+				}
+			}
+		})
 	}
 }

@@ -2,6 +2,7 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"os"
 	"strconv"
 	"sync"
@@ -183,7 +184,7 @@ func (s *snapshot) inheritTokens(last *snapshot) {
 	defer last.mu.Unlock()
 	for _, st := range s.stats {
 		key := process{st.pid, st.start}
-		if token := last.tokens[key]; token != "" {
+		if token := last.tokens[key]; token != "" && token != unread {
 			s.tokens[key] = token
 		}
 	}
@@ -208,7 +209,13 @@ const (
 	environPause = time.Millisecond
 )
 
-// readToken finds the marker in a process's environment; "-" if it has none.
+// What readToken says of a process without the marker.
+const (
+	unmarked = "-" // for good
+	unread   = "?" // its environment was empty: the next look asks again
+)
+
+// readToken finds the marker in a process's environment.
 func readToken(st stat) string {
 	for range environTries {
 		environ, err := os.ReadFile("/proc/" + strconv.Itoa(st.pid) + "/environ")
@@ -217,11 +224,16 @@ func readToken(st stat) string {
 				return string(value)
 			}
 		}
-		kernelThread := st.memory == 0
-		if err != nil || len(environ) > 0 || kernelThread {
-			break
+		if err != nil || len(environ) > 0 || isKernelThread(st.pid) {
+			return unmarked
 		}
 		time.Sleep(environPause) //nolint:forbidigo // the kernel announces this to nobody
 	}
-	return "-"
+	return unread
+}
+
+// isKernelThread reports whether a process runs no program at all.
+func isKernelThread(pid int) bool {
+	_, err := os.Readlink("/proc/" + strconv.Itoa(pid) + "/exe")
+	return errors.Is(err, os.ErrNotExist)
 }

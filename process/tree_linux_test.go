@@ -248,3 +248,22 @@ func TestThousandTreesDieTogether(t *testing.T) {
 		})
 	}
 }
+
+// Another process that holds the same tree removes its cgroup.
+func TestEmptyIsToldThoughAnotherReleases(t *testing.T) {
+	eachContainment(t, func(t *testing.T, d *Door) {
+		for range 20 {
+			p := start(t, d, shell("sleep 1000 & exit 0"))
+			await(t, "exit", p.Exited())
+			again, err := d.Adopt(p.Identity())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if left := again.Kill(t.Context()); left != nil {
+				t.Errorf("left: %v", left)
+			}
+			again.Release()
+			await(t, "end of the tree", p.Empty())
+		}
+	})
+}

@@ -47,6 +47,7 @@ type ConnectorConfig struct {
 	TargetID  string    `json:"targetId" jsonschema:"required" jsonschema_description:"The address of this peer, or of several that stand in for each other."`
 	Endpoints []string  `json:"endpoints" jsonschema:"required,minItems=1" jsonschema_description:"ws:// or wss:// URLs of controllers, tried in order."`
 	TLS       TLSConfig `json:"tls,omitempty" jsonschema_description:"PEM files for wss."`
+	Role      string    `json:"role,omitempty" jsonschema:"default=admin,enum=viewer,enum=operator,enum=admin" jsonschema_description:"What those may do here who come by way of a controller; the roles are those of peer.access."`
 }
 
 // ControllerConfig is the `controller` section.
@@ -54,7 +55,16 @@ type ControllerConfig struct {
 	Identifier string         `json:"identifier,omitempty" jsonschema:"default=exchange" jsonschema_description:"Names this exchange in its management paths."`
 	Listen     string         `json:"listen" jsonschema:"required" jsonschema_description:"host:port that connectors reach."`
 	TLS        TLSConfig      `json:"tls,omitempty" jsonschema_description:"PEM files; without them the port speaks plain WebSocket."`
+	Access     []PassConfig   `json:"access,omitempty" jsonschema_description:"Who may join and send what. Without a rule everybody whose certificate is trusted may do all; with any, only what one of them allows."`
 	Cluster    *ClusterConfig `json:"cluster,omitempty" jsonschema_description:"Several controllers as one."`
+}
+
+// PassConfig is one rule of `controller.access`. A pattern is a literal, or ends
+// in * and matches what begins like it.
+type PassConfig struct {
+	Names    []string `json:"names" jsonschema:"required,minItems=1" jsonschema_description:"Patterns of the common names of certificates."`
+	Targets  []string `json:"targets" jsonschema:"required,minItems=1" jsonschema_description:"Patterns of targets that they may join as a connector, and send to."`
+	Commands []string `json:"commands,omitempty" jsonschema_description:"Patterns of command types that they may send; none without."`
 }
 
 // ClusterConfig is the `controller.cluster` section.

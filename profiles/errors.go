@@ -10,11 +10,11 @@ import (
 // allowed. Line and Column count from 1; Field is the path of the key, such as
 // components.ticker.restart.delay.
 type Error struct {
-	File    string
-	Line    int
-	Column  int
-	Field   string
-	Message string
+	File    string `json:"file"`
+	Line    int    `json:"line"`
+	Column  int    `json:"column"`
+	Field   string `json:"field"`
+	Message string `json:"message"`
 }
 
 // Error gives "file:line:column: field: message".

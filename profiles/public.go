@@ -43,6 +43,7 @@ func (s *Spec) Public() map[string]any {
 	set("checksum", s.Checksum, s.Checksum != "")
 	set("schedule", s.Schedule, s.Schedule != "")
 	set("oneShot", true, s.OneShot)
+	set("forks", true, s.Forks)
 	set("hooks", publicHooks(s.Hooks), len(publicHooks(s.Hooks)) > 0)
 	set("watch", s.Watch, len(s.Watch) > 0)
 	if s.Health != nil {

@@ -182,7 +182,7 @@ func (l *loader) peer(p *Plan) {
 			doc.complain("peer.listen", "%v", err)
 		}
 	}
-	s.Socket = orElse(s.Socket, filepath.Join(s.RuntimeDir, "peerd.sock"))
+	s.Socket = orElse(s.Socket, filepath.Join(s.RuntimeDir, socketName))
 	if len(s.Socket) > maxSocketPath && len(l.documents) > 0 {
 		if doc == nil {
 			doc = l.documents[0]
@@ -194,6 +194,9 @@ func (l *loader) peer(p *Plan) {
 
 // maxSocketPath is the length of sockaddr_un's path without its final zero.
 const maxSocketPath = 107
+
+// socketName is the control socket's name in the runtime folder.
+const socketName = "peerd.sock"
 
 // checkLoopback admits a TCP address of this machine only: the control API on
 // TCP has no authentication.
@@ -213,19 +216,35 @@ func checkLoopback(listen string) error {
 
 // defaultFolders follow the XDG base directories for ordinary users.
 func (l *loader) defaultFolders() (state, run string) {
+	run = defaultRuntimeDir(l.opts.UID, l.opts.Env)
 	if l.opts.UID == 0 {
-		return "/var/lib/peerd", "/run/peerd"
+		return "/var/lib/peerd", run
 	}
 	home, _ := l.opts.Env("HOME")
 	state, _ = l.opts.Env("XDG_STATE_HOME")
 	if state == "" {
 		state = filepath.Join(orElse(home, "/"), ".local", "state")
 	}
-	run, _ = l.opts.Env("XDG_RUNTIME_DIR")
-	if run == "" {
-		return filepath.Join(state, "peerd"), filepath.Join("/tmp", "peerd-"+strconv.Itoa(l.opts.UID))
+	return filepath.Join(state, "peerd"), run
+}
+
+// defaultRuntimeDir is where sockets and FIFOs lie unless a profile says
+// otherwise; env looks up a variable.
+func defaultRuntimeDir(uid int, env func(string) (string, bool)) string {
+	if uid == 0 {
+		return "/run/peerd"
 	}
-	return filepath.Join(state, "peerd"), filepath.Join(run, "peerd")
+	if run, _ := env("XDG_RUNTIME_DIR"); run != "" {
+		return filepath.Join(run, "peerd")
+	}
+	return filepath.Join("/tmp", "peerd-"+strconv.Itoa(uid))
+}
+
+// DefaultSocket is the control socket of a peer of this user whose profile
+// names none, for those that call it without reading its profile. env looks up
+// a variable, as os.LookupEnv does.
+func DefaultSocket(uid int, env func(string) (string, bool)) string {
+	return filepath.Join(defaultRuntimeDir(uid, env), socketName)
 }
 
 func (l *loader) access(doc *document) []AccessRule {

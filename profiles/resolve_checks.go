@@ -90,6 +90,9 @@ func (c *component) checks(s *Spec) {
 
 func (c *component) ready(s *Spec) Ready {
 	cfg := c.cfg.Ready
+	if s.Forks && (s.CCP || s.OneShot) {
+		c.complain("forks", "it is for plain programs that stay: a CCP component and a one-shot are the very process that is launched")
+	}
 	if cfg == nil {
 		if s.CCP || s.OneShot {
 			return Ready{}

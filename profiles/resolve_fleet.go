@@ -2,6 +2,8 @@ package profiles
 
 import (
 	"fmt"
+	"net"
+	"net/url"
 	"path/filepath"
 )
 
@@ -19,9 +21,24 @@ func (l *loader) connector(p *Plan) {
 	for i, endpoint := range cfg.Endpoints {
 		if err := checkURL(endpoint, "wss", "ws"); err != nil {
 			doc.complain(fmt.Sprintf("connector.endpoints[%d]", i), "%v", err)
+			continue
 		}
+		l.warnPlain(doc, fmt.Sprintf("connector.endpoints[%d]", i), endpoint)
 	}
-	p.Connector = &ConnectorSettings{TargetID: cfg.TargetID, Endpoints: cfg.Endpoints, TLS: doc.tls("connector.tls", cfg.TLS)}
+	p.Connector = &ConnectorSettings{
+		TargetID: cfg.TargetID, Endpoints: cfg.Endpoints, TLS: doc.tls("connector.tls", cfg.TLS),
+		Role: orElse(cfg.Role, "admin"),
+	}
+}
+
+// warnPlain warns of a controller that is reached over the network without TLS.
+func (l *loader) warnPlain(doc *document, path, endpoint string) {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "ws" || u.Hostname() == "localhost" || net.ParseIP(u.Hostname()).IsLoopback() {
+		return
+	}
+	at := doc.at(path)
+	l.warnings = append(l.warnings, fmt.Sprintf("%s:%d:%d: %s: %s is not encrypted, and whoever is on the way can act on this peer: use wss with tls", doc.file, at.line, at.column, path, endpoint))
 }
 
 func (l *loader) controller(p *Plan) {
@@ -34,7 +51,10 @@ func (l *loader) controller(p *Plan) {
 		doc.complain("controller.identifier", "%v", err)
 	}
 	doc.address("controller.listen", cfg.Listen)
-	p.Controller = &ControllerSettings{Identifier: cfg.Identifier, Listen: cfg.Listen, TLS: doc.tls("controller.tls", cfg.TLS)}
+	p.Controller = &ControllerSettings{Identifier: orElse(cfg.Identifier, "exchange"), Listen: cfg.Listen, TLS: doc.tls("controller.tls", cfg.TLS)}
+	for _, r := range cfg.Access {
+		p.Controller.Access = append(p.Controller.Access, Pass(r))
+	}
 	if (cfg.TLS.Cert == "") && cfg.Listen != "" && checkLoopback(cfg.Listen) != nil {
 		at := doc.at("controller.listen")
 		l.warnings = append(l.warnings, fmt.Sprintf("%s:%d:%d: controller.listen: %s is reachable from the network and without tls anyone there can read and change what passes", doc.file, at.line, at.column, cfg.Listen))

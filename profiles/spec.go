@@ -49,6 +49,7 @@ type ConnectorSettings struct {
 	TargetID  string
 	Endpoints []string
 	TLS       TLSFiles
+	Role      string // viewer | operator | admin: of those who come by way of a controller
 }
 
 // ControllerSettings are the `controller` section.
@@ -56,8 +57,12 @@ type ControllerSettings struct {
 	Identifier string
 	Listen     string
 	TLS        TLSFiles
+	Access     []Pass
 	Cluster    *ClusterSettings
 }
+
+// Pass is one rule of who may join which targets and send what; see PassConfig.
+type Pass struct{ Names, Targets, Commands []string }
 
 // ClusterSettings are the `controller.cluster` section.
 type ClusterSettings struct {
@@ -122,6 +127,7 @@ type Spec struct {
 	Logs             Logs
 	Schedule         string
 	OneShot          bool
+	Forks            bool // the leader ends with 0, and the process it leaves is the instance
 	Hooks            Hooks
 	Watch            []string
 }

@@ -31,6 +31,7 @@ var specFields = []specField{
 	{"user", needsRestart, func(s *Spec) any { return s.User }},
 	{"osGroup", needsRestart, func(s *Spec) any { return s.OSGroup }},
 	{"ready", needsRestart, func(s *Spec) any { return s.Ready }},
+	{"forks", needsRestart, func(s *Spec) any { return s.Forks }},
 	{"oneShot", needsRestart, func(s *Spec) any { return s.OneShot }},
 	{"sandbox", needsRestart, func(s *Spec) any { return s.Sandbox }},
 	{"checksum", needsRestart, func(s *Spec) any { return s.Checksum }},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"sync/atomic"
 	"time"
 
@@ -12,13 +13,14 @@ import (
 )
 
 // actor owns one instance: its machine, its timers, its handle. Only its own
-// goroutine touches the fields below mail.
+// goroutine touches the fields below told.
 type actor struct {
 	key  Key
 	sup  *Supervisor
 	mail *mailbox[message]
 	view atomic.Pointer[View]
 	done chan struct{}
+	told uint64 // serial of the last event sent to it; the supervisor's
 
 	spec    *profiles.Spec
 	next    *profiles.Spec // takes over with the next launch: the running generation stops by its own rules
@@ -32,6 +34,8 @@ type actor struct {
 	exitAt  time.Time // of machine.LastExit
 	fault   error
 	unsaved []Entry
+	// settling are told once nothing is unsaved.
+	settling []Settler
 	// retrying: a saveMsg is on its way.
 	retrying bool
 	retired  bool
@@ -41,41 +45,6 @@ type timer struct {
 	serial uint64
 	t      *time.Timer
 }
-
-// message is what an actor's mailbox holds.
-type message interface{ message() }
-
-type (
-	eventMsg struct {
-		lifecycle.Event
-		verdict chan<- error // of a report; nil otherwise
-		serial  uint64       // of an event from the owner of the plan; 0 otherwise
-	}
-	timerMsg struct {
-		timer      lifecycle.Timer
-		serial     uint64
-		generation uint64
-	}
-	healthMsg struct {
-		generation uint64
-		health     Health
-		detail     string
-	}
-	respecMsg struct {
-		spec *profiles.Spec
-		live bool // only what can change without a restart differs
-		by   string
-	}
-	retireMsg struct{}
-	saveMsg   struct{}
-)
-
-func (eventMsg) message()  {}
-func (timerMsg) message()  {}
-func (healthMsg) message() {}
-func (respecMsg) message() {}
-func (retireMsg) message() {}
-func (saveMsg) message()   {}
 
 func newActor(sup *Supervisor, spec *profiles.Spec, m lifecycle.Machine) *actor {
 	a := &actor{
@@ -154,26 +123,46 @@ func (a *actor) judge(ctx context.Context, msg healthMsg) {
 // respec changes the definition: live where that is enough, else with the next
 // generation. What runs is always stopped by the rules it was started under.
 func (a *actor) respec(ctx context.Context, msg respecMsg) {
-	if msg.live {
-		a.spec = msg.spec
-		if u, ok := a.handle.(Updater); ok {
-			u.Update(msg.spec)
-		}
+	if msg.live && a.next == nil {
+		a.update(msg.spec)
 		return
 	}
+	restarts := a.next != nil && msg.live // it is under way with what is replaced here
 	a.next = msg.spec
+	if restarts {
+		return
+	}
 	if a.handle == nil {
 		a.spec, a.next = msg.spec, nil
-		if a.machine.Desired == lifecycle.Up && msg.spec.Enabled && msg.spec.Schedule == "" {
+		if a.machine.Desired == lifecycle.Up && startsItself(msg.spec) {
 			a.step(ctx, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by}, nil)
 		}
 		return
 	}
 	kind := lifecycle.EvRestart
-	if !msg.spec.Enabled {
+	if !msg.spec.Enabled || msg.spec.LaunchMode == "none" {
 		kind = lifecycle.EvStop
 	}
 	a.step(ctx, lifecycle.Event{Kind: kind, Cause: lifecycle.CauseReload, By: msg.by, Detail: "definition changed"}, nil)
+}
+
+// update takes over a definition that differs only in what can change live.
+func (a *actor) update(spec *profiles.Spec) {
+	old := a.spec
+	a.spec = spec
+	if u, ok := a.handle.(Updater); ok {
+		u.Update(spec)
+	}
+	mon, ok := a.handle.(Monitor)
+	if !ok || a.machine.Status != lifecycle.Running || reflect.DeepEqual(old.Health, spec.Health) {
+		return
+	}
+	a.health, a.detail = HealthUnknown, ""
+	if spec.Health == nil {
+		mon.StopHealth()
+		return
+	}
+	mon.StartHealth(spec)
 }
 
 // step feeds one event to the machine and carries out what follows.
@@ -195,8 +184,7 @@ func (a *actor) step(ctx context.Context, e lifecycle.Event, verdict chan<- erro
 	if verdict != nil {
 		verdict <- rejected
 	}
-	a.identify(e)
-	a.monitor(before)
+	a.monitor(before, e)
 }
 
 // ended reports whether the generation that lived before lives no more.
@@ -215,6 +203,9 @@ func (a *actor) endGeneration() {
 	if a.handle != nil {
 		a.release()
 		a.handle.Release()
+		if s, ok := a.handle.(Settler); ok {
+			a.settling = append(a.settling, s)
+		}
 		a.handle = nil
 	}
 	if a.next != nil {
@@ -222,12 +213,14 @@ func (a *actor) endGeneration() {
 	}
 }
 
-func (a *actor) monitor(before lifecycle.Machine) {
+// monitor has the health checked while the generation runs; one that was taken
+// up was not checked by this supervisor before.
+func (a *actor) monitor(before lifecycle.Machine, e lifecycle.Event) {
 	mon, ok := a.handle.(Monitor)
 	if !ok {
 		return
 	}
-	was := before.Status == lifecycle.Running && before.Generation == a.machine.Generation
+	was := before.Status == lifecycle.Running && before.Generation == a.machine.Generation && e.Kind != lifecycle.EvRecovered
 	is := a.machine.Status == lifecycle.Running
 	if is && !was {
 		mon.StartHealth(a.spec)
@@ -286,6 +279,18 @@ func (a *actor) launch(ctx context.Context, generation uint64) {
 	a.handle = a.sup.opts.Launcher.Launch(ctx, a.spec, generation, s)
 }
 
+// adopt takes up a generation that lives, or whose end is to be recorded.
+func (a *actor) adopt(ctx context.Context, what Adoption) {
+	sink := sink{a: a, generation: what.Generation}
+	r, ok := a.sup.opts.Launcher.(Reattacher)
+	if !ok {
+		sink.Emit(lifecycle.Event{Kind: lifecycle.EvGone})
+		return
+	}
+	ctx, a.release = context.WithCancel(ctx)
+	a.handle = r.Reattach(ctx, a.spec, what, sink)
+}
+
 func (a *actor) setTimer(ef lifecycle.Effect) {
 	a.stopTimer(ef.Timer)
 	t := &a.timers[ef.Timer]
@@ -317,32 +322,3 @@ func policyOf(s *profiles.Spec) lifecycle.Policy {
 
 // launchCapFactor bounds how far progress reports extend launchTimeout.
 const launchCapFactor = 10
-
-// sink is the Sink of one generation.
-type sink struct {
-	a          *actor
-	generation uint64
-}
-
-func (s sink) Emit(e lifecycle.Event) {
-	e.Generation = s.generation
-	s.a.mail.put(eventMsg{Event: e})
-}
-
-func (s sink) Report(ctx context.Context, e lifecycle.Event) error {
-	e.Generation = s.generation
-	verdict := make(chan error, 1)
-	if !s.a.mail.put(eventMsg{Event: e, verdict: verdict}) {
-		return ErrStopped
-	}
-	select {
-	case err := <-verdict:
-		return err
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
-func (s sink) Health(h Health, detail string) {
-	s.a.mail.put(healthMsg{generation: s.generation, health: h, detail: detail})
-}

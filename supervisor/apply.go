@@ -11,7 +11,10 @@ import (
 
 // apply carries out a diff. Stops come first in the message order of each
 // instance, starts pass the gates.
-func (s *Supervisor) apply(ctx context.Context, msg applyMsg) {
+func (s *Supervisor) apply(ctx context.Context, msg applyMsg) error {
+	if len(s.drains) > 0 {
+		return ErrDraining
+	}
 	s.order = msg.order
 	s.regroup(msg.groups)
 	for _, c := range msg.changes {
@@ -35,6 +38,7 @@ func (s *Supervisor) apply(ctx context.Context, msg applyMsg) {
 		}
 	}
 	s.link()
+	return nil
 }
 
 // admit adds an instance and starts it when it is wanted. One that is still on
@@ -44,25 +48,63 @@ func (s *Supervisor) admit(ctx context.Context, spec *profiles.Spec, msg applyMs
 	if s.leaving[k] {
 		delete(s.leaving, k)
 		s.respec(spec, false, msg.by)
-		if spec.Enabled {
+		if startsItself(spec) {
 			s.raise(k, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by})
 		}
 		return
 	}
 	before := msg.restore[k]
+	if before.Live != nil {
+		s.readmit(ctx, spec, before, msg.by)
+		return
+	}
 	a := newActor(s, spec, lifecycle.Machine{Generation: before.Generation, Since: time.Now()})
 	s.specs[k] = spec
 	s.setActor(k, a)
 	s.wg.Go(func() { a.run(ctx) })
-	if spec.Enabled && !before.Down && spec.LaunchMode != "none" && spec.Schedule == "" {
+	if startsItself(spec) && !before.Down {
 		s.raise(k, lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: msg.by})
 	}
+}
+
+// readmit adds an instance whose generation an earlier supervisor has launched,
+// and goes on with what was wanted of it.
+func (s *Supervisor) readmit(ctx context.Context, spec *profiles.Spec, before Restored, by string) {
+	k := KeyOf(spec)
+	desired := lifecycle.Up
+	if before.Down {
+		desired = lifecycle.Down
+	}
+	m := lifecycle.Resume(before.Last, desired)
+	m.Since = time.Now()
+	a := newActor(s, spec, m)
+	s.specs[k] = spec
+	s.setActor(k, a)
+	s.wg.Go(func() {
+		a.adopt(ctx, Adoption{Generation: before.Generation, Status: m.Status, State: m.State, Live: before.Live})
+		a.run(ctx)
+	})
+	switch {
+	case before.Down:
+		s.hold(k, lifecycle.Event{Kind: lifecycle.EvStop, Cause: lifecycle.CauseCommand, By: by})
+	case before.Changed:
+		s.hold(k, lifecycle.Event{Kind: lifecycle.EvRestart, Cause: lifecycle.CauseReload, By: by, Detail: "definition changed"})
+	}
+}
+
+// startsItself reports whether an instance is to run because the plan says so:
+// others wait for an operator or for their time.
+func startsItself(spec *profiles.Spec) bool {
+	return spec.Enabled && spec.LaunchMode != "none" && spec.Schedule == ""
 }
 
 // enable starts an instance that was known and not to be run. One that an
 // operator has started goes on, unless its definition differs.
 func (s *Supervisor) enable(c profiles.Change, by string) {
 	s.respec(c.New, c.Old.Hash == c.New.Hash, by)
+	if !startsItself(c.New) {
+		return
+	}
 	s.raise(KeyOf(c.New), lifecycle.Event{Kind: lifecycle.EvStart, Cause: lifecycle.CauseReload, By: by})
 }
 
@@ -100,7 +142,8 @@ func (s *Supervisor) noticed(k Key) {
 	}
 	v := a.view.Load()
 	s.watchGroup(v)
-	if s.leaving[k] && v.AtRest() && v.Machine.Desired == lifecycle.Down {
+	// While the journal refuses its end, it stays: nothing else remembers it.
+	if s.leaving[k] && s.isSettled(a, v) && v.AtRest() && v.Machine.Desired == lifecycle.Down && v.Fault == nil {
 		delete(s.leaving, k)
 		delete(s.gates, k)
 		delete(s.pending, k)
@@ -115,7 +158,15 @@ func (s *Supervisor) noticed(k Key) {
 }
 
 // intend spreads an operator's intent over the named instances.
-func (s *Supervisor) intend(msg intentMsg) {
+func (s *Supervisor) intend(msg intentMsg) error {
+	if kind := msg.event.Kind; kind == lifecycle.EvStart || kind == lifecycle.EvRestart {
+		if len(s.drains) > 0 {
+			return ErrDraining
+		}
+		for _, k := range msg.keys {
+			s.forgive(k)
+		}
+	}
 	switch msg.event.Kind {
 	case lifecycle.EvStop, lifecycle.EvRestart:
 		for _, k := range msg.keys {
@@ -132,6 +183,38 @@ func (s *Supervisor) intend(msg intentMsg) {
 			s.send(k, msg.event)
 		}
 	}
+	return nil
+}
+
+// drain stops everything for good.
+func (s *Supervisor) drain(msg drainMsg) {
+	s.drains = append(s.drains, msg.drained)
+	for k := range *s.actors.Load() {
+		s.hold(k, msg.event)
+	}
+}
+
+// drained answers those who wait for everything to be down, once it is.
+func (s *Supervisor) drained() {
+	for _, a := range *s.actors.Load() {
+		v := a.view.Load()
+		if !s.isSettled(a, v) || !v.AtRest() && !stuck(v) {
+			return
+		}
+	}
+	for i, answer := range s.drains {
+		if answer != nil {
+			answer <- nil
+			s.drains[i] = nil
+		}
+	}
+}
+
+// isSettled reports whether v shows all that its actor was told: an older view
+// may look at rest while a start is on its way.
+func (s *Supervisor) isSettled(a *actor, v *View) bool {
+	p, pending := s.pending[a.key]
+	return v.heard >= a.told && !(pending && p.sent == 0)
 }
 
 // raise holds a start back until evaluate has set the gates for all that come
@@ -146,6 +229,7 @@ func (s *Supervisor) raise(k Key, e lifecycle.Event) {
 func (s *Supervisor) send(k Key, e lifecycle.Event) uint64 {
 	s.serial++
 	if a := s.actor(k); a != nil {
+		a.told = s.serial
 		a.mail.put(eventMsg{Event: e, serial: s.serial})
 	}
 	return s.serial
@@ -157,6 +241,15 @@ func (s *Supervisor) hold(k Key, e lifecycle.Event) {
 	s.pending[k] = pendingStop{event: e, waited: map[Key]bool{}}
 }
 
+// impose is hold for what the supervisor decides by itself: it does not undo a
+// stop that somebody asked for.
+func (s *Supervisor) impose(k Key, e lifecycle.Event) {
+	if p, ok := s.pending[k]; ok && p.event.Kind == lifecycle.EvStop {
+		return
+	}
+	s.hold(k, e)
+}
+
 // evaluate brings gates, held starts and stops, and hard links in line with the
 // views. Gates are set before anything moves, so that nobody slips through one
 // that this very move closes.
@@ -165,7 +258,7 @@ func (s *Supervisor) evaluate() {
 	for _, a := range *s.actors.Load() {
 		v := a.view.Load()
 		s.setGate(a, v)
-		if lost := s.lostDependency(v); lost != "" {
+		if lost := s.lost(v); lost != "" {
 			s.yield(a, v, lost, "")
 		}
 	}
@@ -193,7 +286,7 @@ func (s *Supervisor) sendStarts() {
 
 // setGate tells an actor when what it would have to wait for has changed.
 func (s *Supervisor) setGate(a *actor, v *View) {
-	gate := s.gate(v)
+	gate := s.gateOf(v)
 	if gate == s.gates[a.key] {
 		return
 	}

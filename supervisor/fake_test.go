@@ -5,6 +5,7 @@ import (
 	"errors"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"testing/synctest"
@@ -28,6 +29,7 @@ type world struct {
 	downs    []string // names in the order of their end
 	records  []supervisor.Entry
 	refuse   error // what the journal says
+	permits  map[string]supervisor.Permit
 }
 
 // behaviour of a fake component; the zero value starts at once and stops when
@@ -47,6 +49,8 @@ type fake struct {
 	b      behaviour
 	sink   supervisor.Sink
 	signal chan syscall.Signal
+	// immortal: nothing ends it, force neither.
+	immortal atomic.Bool
 }
 
 func (w *world) Launch(_ context.Context, spec *profiles.Spec, _ uint64, sink supervisor.Sink) supervisor.Handle {
@@ -85,7 +89,7 @@ func (f *fake) live() {
 			continue
 		case <-end:
 		case sig := <-f.signal:
-			if sig != syscall.SIGKILL && f.b.deaf {
+			if f.immortal.Load() || sig != syscall.SIGKILL && f.b.deaf {
 				continue
 			}
 			if sig != syscall.SIGKILL && f.b.stopAfter > 0 {
@@ -139,7 +143,7 @@ func run(t *testing.T, specs []*profiles.Spec, groups map[string]profiles.Group,
 			behave = map[string]behaviour{}
 		}
 		w := &world{t: t, behave: behave, alive: map[supervisor.Key]*fake{}}
-		w.sup = supervisor.New(supervisor.Options{Launcher: w, Record: w.record})
+		w.sup = supervisor.New(supervisor.Options{Launcher: w, Record: w.record, Permit: w.permit})
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan error, 1)
 		go func() { ended <- w.sup.Run(ctx) }()

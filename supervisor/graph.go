@@ -15,6 +15,8 @@ type node struct {
 	needs []need     // what it depends on
 	after []follower // who depends on it
 	place int        // in the start order
+	// before are those that its launchOrder waits for.
+	before []Key
 }
 
 // need is one edge to one instance; a dependency on a component with replicas
@@ -26,8 +28,9 @@ type need struct {
 }
 
 type follower struct {
-	key  Key
-	soft bool
+	key       Key
+	condition string
+	soft      bool
 }
 
 // link rebuilds the graph from the specs.
@@ -49,9 +52,13 @@ func (s *Supervisor) link() {
 			}
 			for _, target := range byComponent[on] {
 				s.nodes[k].needs = append(s.nodes[k].needs, need{target, d.Condition, d.Soft})
-				s.nodes[target].after = append(s.nodes[target].after, follower{k, d.Soft})
+				s.nodes[target].after = append(s.nodes[target].after, follower{k, d.Condition, d.Soft})
 			}
 		}
+	}
+	bound := s.orderBound()
+	for k, n := range s.nodes {
+		n.before = s.launchesBefore(k, bound)
 	}
 }
 
@@ -65,7 +72,7 @@ func (s *Supervisor) followers(k Key) []follower {
 	out := n.after
 	if g := s.groupOf(k); g != nil {
 		for _, m := range g.later(k) {
-			out = append(slices.Clip(out), follower{m, true})
+			out = append(slices.Clip(out), follower{key: m, soft: true})
 		}
 	}
 	return out
@@ -82,12 +89,31 @@ func (s *Supervisor) gate(v *View) string {
 			return why
 		}
 	}
+	if why := s.leftBehind(v); why != "" {
+		return why
+	}
 	if g := s.groupOf(v.Key); g != nil {
-		if why := s.groupGate(g, v.Key); why != "" {
+		if why := s.groupGate(g, v); why != "" {
 			return why
 		}
 	}
 	return s.launchGate(v.Key)
+}
+
+// leftBehind names a dependent that lives: should v end, the dependent goes
+// down before v comes up again. The gate is closed while v still lives, so that
+// no backoff is too short for it.
+func (s *Supervisor) leftBehind(v *View) string {
+	for _, f := range s.nodes[v.Key].after {
+		a := s.actor(f.key)
+		if a == nil || f.soft || f.condition == "completed" {
+			continue
+		}
+		if d := a.view.Load(); !d.AtRest() && !stuck(d) {
+			return fmt.Sprintf("%s depends on it and is still %s", f.key.Name, d.Machine.Status)
+		}
+	}
+	return ""
 }
 
 // unmet says why a need does not hold; with starting, a soft one counts only
@@ -113,8 +139,10 @@ func (s *Supervisor) unmet(n need, starting bool) string {
 	return fmt.Sprintf("waiting for %s to be %s (it is %s%s)", n.key.Name, n.condition, v.Machine.Status, reasonOf(v))
 }
 
+// reasonOf does not go on to what a waiting one waits for: reasons would grow
+// with every step of a chain.
 func reasonOf(v *View) string {
-	if v.Machine.Reason == "" {
+	if v.Machine.Reason == "" || v.Machine.Status == lifecycle.Waiting {
 		return ""
 	}
 	return ": " + v.Machine.Reason
@@ -168,23 +196,58 @@ func (s *Supervisor) lostDependency(v *View) string {
 }
 
 // launchGate holds an instance back while one of its application with a lower
-// launchOrder is on its way up. Orders up to 0 are independent.
+// launchOrder is on its way up.
 func (s *Supervisor) launchGate(k Key) string {
-	spec := s.specs[k]
-	if spec == nil || spec.LaunchOrder <= 0 {
-		return ""
-	}
-	for other, o := range s.specs {
-		if other.Application != k.Application || max(o.LaunchOrder, 0) >= spec.LaunchOrder {
+	for _, other := range s.nodes[k].before {
+		a := s.actor(other)
+		if a == nil {
 			continue
 		}
-		v := s.actor(other).view.Load()
+		v := a.view.Load()
 		_, wanted := s.wanted[other]
 		if !v.Started() && (wanted || v.Machine.Desired == lifecycle.Up) {
-			return fmt.Sprintf("launch order %d waits for %s (it is %s%s)", spec.LaunchOrder, other.Name, v.Machine.Status, reasonOf(v))
+			return fmt.Sprintf("launch order %d waits for %s (it is %s%s)", s.specs[k].LaunchOrder, other.Name, v.Machine.Status, reasonOf(v))
 		}
 	}
 	return ""
+}
+
+// launchesBefore lists who of k's application has a lower launchOrder. Orders
+// up to 0 come first and wait for nobody, save those that depend on one with an
+// order: they come when their dependencies allow it.
+func (s *Supervisor) launchesBefore(k Key, bound map[Key]bool) []Key {
+	order := s.specs[k].LaunchOrder
+	if order <= 0 {
+		return nil
+	}
+	var before []Key
+	for other, o := range s.specs {
+		if other.Application == k.Application && max(o.LaunchOrder, 0) < order && (o.LaunchOrder > 0 || !bound[other]) {
+			before = append(before, other)
+		}
+	}
+	return before
+}
+
+// orderBound are the instances that depend, directly or through others, on one
+// with a launchOrder above 0.
+func (s *Supervisor) orderBound() map[Key]bool {
+	bound := map[Key]bool{}
+	var visit func(Key)
+	visit = func(k Key) {
+		for _, f := range s.nodes[k].after {
+			if !bound[f.key] {
+				bound[f.key] = true
+				visit(f.key)
+			}
+		}
+	}
+	for k, spec := range s.specs {
+		if spec.LaunchOrder > 0 {
+			visit(k)
+		}
+	}
+	return bound
 }
 
 // withNeeds adds to keys what they hard depend on and is down, dependencies

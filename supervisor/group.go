@@ -61,6 +61,9 @@ func (g *grouping) later(k Key) []Key {
 		return nil
 	}
 	i := slices.Index(g.members, k)
+	if i < 0 { // it is leaving the plan
+		return nil
+	}
 	return g.members[i+1:]
 }
 
@@ -94,9 +97,6 @@ func (s *Supervisor) watchGroup(v *View) {
 	}
 	crashed := m.Desired == lifecycle.Up && (m.Status == lifecycle.Backoff || m.Status == lifecycle.Failed)
 	if !crashed || g.seen[v.Key] == m.Generation {
-		if g.failed != "" && m.Status == lifecycle.Starting {
-			g.failed, g.crashes = "", nil // an operator started it again
-		}
 		return
 	}
 	g.seen[v.Key] = m.Generation
@@ -110,22 +110,33 @@ func (s *Supervisor) watchGroup(v *View) {
 	for _, k := range g.affected(v.Key) {
 		if a := s.actor(k); a != nil && a.view.Load().Machine.Desired == lifecycle.Up && !a.view.Load().AtRest() {
 			g.together = true
-			s.hold(k, lifecycle.Event{Kind: lifecycle.EvRestart, Cause: lifecycle.CauseDependency, Detail: v.Name + " of its group ended"})
+			s.impose(k, lifecycle.Event{Kind: lifecycle.EvRestart, Cause: lifecycle.CauseDependency, Detail: v.Name + " of its group ended"})
 		}
 	}
 }
 
-// failGroup gives the group up: every member goes down and stays down.
+// failGroup gives the group up: every member goes down and rests in failed,
+// with the group's reason, until an operator starts it.
 func (s *Supervisor) failGroup(g *grouping, v *View) {
 	g.failed = fmt.Sprintf("group %s failed: %d ends within %s, the last of %s", g.name, len(g.crashes), g.conf.Period, v.Name)
 	if v.Machine.Status == lifecycle.Failed {
 		g.failed = fmt.Sprintf("group %s failed: %s failed", g.name, v.Name)
 	}
 	for _, k := range g.members {
-		s.hold(k, lifecycle.Event{Kind: lifecycle.EvStop, Cause: lifecycle.CauseDependency, Detail: g.failed})
+		if a := s.actor(k); a != nil {
+			g.seen[k] = a.view.Load().Machine.Generation // its end is no further crash
+		}
+		s.impose(k, lifecycle.Event{Kind: lifecycle.EvGiveUp, Cause: lifecycle.CauseDependency, Detail: g.failed})
 	}
 	if g.conf.OnFailure == "stopPeer" && s.opts.Escalate != nil {
 		s.opts.Escalate(g.failed)
+	}
+}
+
+// forgive lets a failed group work again: an operator starts one of its members.
+func (s *Supervisor) forgive(k Key) {
+	if g := s.groupOf(k); g != nil && g.failed != "" {
+		g.failed, g.crashes = "", nil
 	}
 }
 
@@ -141,8 +152,25 @@ func (s *Supervisor) allUp(g *grouping) bool {
 	return true
 }
 
-// groupGate keeps the members in order while they come back together.
-func (s *Supervisor) groupGate(g *grouping, k Key) string {
+// groupGate keeps the members in order while they go down and come back
+// together. It is closed while a member lives that takes others with it, so
+// that no backoff is too short for them.
+func (s *Supervisor) groupGate(g *grouping, v *View) string {
+	k := v.Key
+	for _, m := range g.affected(k) {
+		a := s.actor(m)
+		if a == nil {
+			continue
+		}
+		other := a.view.Load()
+		if other.AtRest() || stuck(other) {
+			continue
+		}
+		_, pending := s.pending[m]
+		if pending || other.Machine.Status == lifecycle.Stopping || !v.AtRest() {
+			return fmt.Sprintf("its group restarts together: %s is still %s", m.Name, other.Machine.Status)
+		}
+	}
 	if !g.together {
 		return ""
 	}

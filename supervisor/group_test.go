@@ -2,6 +2,7 @@ package supervisor_test
 
 import (
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -43,10 +44,22 @@ func TestGroupIntensity(t *testing.T) {
 	groups := map[string]profiles.Group{"app/g": {Strategy: "oneForOne", Intensity: 2, Period: time.Minute}}
 	run(t, specs, groups, map[string]behaviour{"b": {lives: time.Second, exit: lifecycle.Exit{Code: 3}}}, func(w *world) {
 		after(time.Hour)
-		w.want("a", lifecycle.Stopped)
-		w.want("b", lifecycle.Stopped)
+		for _, name := range []string{"a", "b"} {
+			v := w.want(name, lifecycle.Failed)
+			if !strings.Contains(v.Machine.Reason, "group app/g failed: 3 ends within 1m0s, the last of b") {
+				t.Errorf("%s: %s", name, v.Machine.Reason)
+			}
+		}
 		if n := len(w.launched()); n != 4 {
 			t.Errorf("%d launches, want a once and b three times", n)
+		}
+		w.act(lifecycle.EvStart, "a", "b")
+		after(0)
+		w.want("a", lifecycle.Running)
+		after(time.Hour)
+		w.want("a", lifecycle.Failed)
+		if n := len(w.launched()); n != 8 {
+			t.Errorf("%d launches, want as many again", n)
 		}
 	})
 }

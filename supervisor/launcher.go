@@ -68,3 +68,22 @@ type Updater interface{ Update(spec *profiles.Spec) }
 // Identifier is the optional power of a Handle to name its process durably;
 // valid from EvSpawned on.
 type Identifier interface{ Identity() []byte }
+
+// Settler is the optional power of a Handle to be told that the end of its
+// generation is on disk: nobody needs to remember it for the supervisor.
+type Settler interface{ Settled() }
+
+// Reattacher is the optional power of a Launcher to take up a generation that
+// an earlier supervisor had launched. Of one that lives it emits EvRecovered;
+// then, as of any, how it ends.
+type Reattacher interface {
+	Reattach(ctx context.Context, spec *profiles.Spec, a Adoption, sink Sink) Handle
+}
+
+// Adoption is what is known of a generation that is taken up.
+type Adoption struct {
+	Generation uint64
+	Status     lifecycle.Status // as history left it
+	State      lifecycle.State
+	Live       []byte // what its Identifier said
+}

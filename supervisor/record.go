@@ -41,6 +41,10 @@ func (a *actor) save() {
 	a.fault = a.sup.opts.Record(a.unsaved)
 	if a.fault == nil {
 		a.unsaved = nil
+		for _, s := range a.settling {
+			s.Settled()
+		}
+		a.settling = nil
 		return
 	}
 	if over := len(a.unsaved) - maxUnsaved; over > 0 {
@@ -49,17 +53,6 @@ func (a *actor) save() {
 	if !a.retrying {
 		a.retrying = true
 		time.AfterFunc(retrySave, func() { a.mail.put(saveMsg{}) })
-	}
-}
-
-// identify notes who lives once the process exists, so that a peer after a
-// crash finds it.
-func (a *actor) identify(e lifecycle.Event) {
-	if e.Kind != lifecycle.EvSpawned || e.Generation != a.machine.Generation || a.handle == nil {
-		return
-	}
-	if live := a.identity(); live != nil && a.sup.opts.Identify != nil {
-		a.sup.opts.Identify(a.key, a.machine.Generation, live)
 	}
 }
 

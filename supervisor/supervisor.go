@@ -18,6 +18,7 @@ var (
 	ErrStopped       = errors.New("the supervisor has stopped")
 	ErrIllegalReport = errors.New("illegal state report")
 	ErrNoChannel     = errors.New("component has no CCP channel")
+	ErrDraining      = errors.New("everything is being stopped: nothing starts any more")
 )
 
 // Options of a Supervisor.
@@ -25,10 +26,11 @@ type Options struct {
 	Launcher Launcher
 	// Record puts transitions on disk before it returns.
 	Record func([]Entry) error
-	// Identify notes the identity of a generation that now lives; nil: nobody cares.
-	Identify func(k Key, generation uint64, live []byte)
 	// Forget is told when an instance that left the plan is gone; may be nil.
 	Forget func(Key)
+	// Permit says whether an instance may run, beyond what its dependencies say.
+	// It must not block; call Reconsider when its answers change. nil lets all run.
+	Permit func(*profiles.Spec) Permit
 	// Changed is told that some view is newer; it must not block; may be nil.
 	Changed func()
 	// Escalate is told that a group with onFailure stopPeer has failed; may be nil.
@@ -55,6 +57,7 @@ type Supervisor struct {
 	groups  map[string]*grouping   // by application/group
 	nodes   map[Key]*node          // the dependency graph
 	serial  uint64                 // of the last event sent
+	drains  []chan<- error         // who waits for everything to be down; nothing starts once there is one
 	wg      sync.WaitGroup
 }
 
@@ -79,12 +82,16 @@ type (
 		groups  map[string]profiles.Group
 		restore map[Key]Restored
 		by      string
-		applied chan<- struct{}
+		applied chan<- error
 	}
 	intentMsg struct {
 		event lifecycle.Event
 		keys  []Key
-		taken chan<- struct{}
+		taken chan<- error
+	}
+	drainMsg struct {
+		event   lifecycle.Event
+		drained chan<- error
 	}
 	noticeMsg struct{ key Key }
 )
@@ -93,6 +100,11 @@ type (
 type Restored struct {
 	Generation uint64
 	Down       bool // an operator wanted it down
+	// Live is the identity of a generation that may live still, or whose end
+	// nobody has recorded; nil: there is none. Last is the newest record of it.
+	Live    []byte
+	Last    lifecycle.Transition
+	Changed bool // the definition it was launched by is not the plan's
 }
 
 // New makes a supervisor; nothing happens before Run.
@@ -122,23 +134,26 @@ func (s *Supervisor) Run(ctx context.Context) error {
 			return ctx.Err()
 		case <-s.mail.ready:
 		}
-		var answers []chan<- struct{}
+		var answers []func()
 		for _, msg := range s.mail.take() {
 			switch msg := msg.(type) {
 			case applyMsg:
-				s.apply(ctx, msg)
-				answers = append(answers, msg.applied)
+				err := s.apply(ctx, msg)
+				answers = append(answers, func() { msg.applied <- err })
 			case intentMsg:
-				s.intend(msg)
-				answers = append(answers, msg.taken)
+				err := s.intend(msg)
+				answers = append(answers, func() { msg.taken <- err })
+			case drainMsg:
+				s.drain(msg)
 			case noticeMsg:
 				s.noticed(msg.key)
 			}
 		}
 		s.evaluate()
-		for _, a := range answers {
-			close(a)
+		for _, answer := range answers {
+			answer()
 		}
+		s.drained()
 	}
 }
 
@@ -149,7 +164,7 @@ func (s *Supervisor) Apply(ctx context.Context, plan *profiles.Plan, changes []p
 	for i, spec := range plan.Specs {
 		order[i] = KeyOf(spec)
 	}
-	applied := make(chan struct{})
+	applied := make(chan error, 1)
 	return s.tell(ctx, applyMsg{changes, order, plan.Groups, restore, by, applied}, applied)
 }
 
@@ -158,18 +173,27 @@ func (s *Supervisor) Apply(ctx context.Context, plan *profiles.Plan, changes []p
 // when it has been taken; Wait for its outcome. Starting pulls in what is hard
 // depended on.
 func (s *Supervisor) Act(ctx context.Context, kind lifecycle.EventKind, cause lifecycle.Cause, by string, keys ...Key) error {
-	taken := make(chan struct{})
+	taken := make(chan error, 1)
 	e := lifecycle.Event{Kind: kind, Cause: cause, By: by}
 	return s.tell(ctx, intentMsg{e, keys, taken}, taken)
 }
 
-func (s *Supervisor) tell(ctx context.Context, msg any, taken <-chan struct{}) error {
+// Drain stops all instances in an order that respects their dependencies, and
+// returns when nothing of them lives any more but what force cannot end. From
+// its call on nothing starts: Apply, and Act to start or restart, return
+// ErrDraining.
+func (s *Supervisor) Drain(ctx context.Context, cause lifecycle.Cause, by string) error {
+	drained := make(chan error, 1)
+	return s.tell(ctx, drainMsg{lifecycle.Event{Kind: lifecycle.EvStop, Cause: cause, By: by}, drained}, drained)
+}
+
+func (s *Supervisor) tell(ctx context.Context, msg any, answer <-chan error) error {
 	if !s.mail.put(msg) {
 		return ErrStopped
 	}
 	select {
-	case <-taken:
-		return nil
+	case err := <-answer:
+		return err
 	case <-s.done:
 		return ErrStopped
 	case <-ctx.Done():

@@ -10,6 +10,7 @@ import (
 
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/profiles"
+	"github.com/seed-04209a44/peerd/supervisor"
 )
 
 func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
@@ -275,5 +276,90 @@ func TestDisabledStopsAndStaysKnown(t *testing.T) {
 		if v := w.want("a", lifecycle.Running); v.Machine.Generation != 2 {
 			t.Errorf("generation %d", v.Machine.Generation)
 		}
+	})
+}
+
+func TestNothingStartsDuringADrain(t *testing.T) {
+	specs := []*profiles.Spec{spec("slow"), spec("quick")}
+	run(t, specs, nil, map[string]behaviour{"slow": {stopAfter: 5 * time.Second}}, func(w *world) {
+		after(0)
+		drained := make(chan error, 1)
+		go func() { drained <- w.sup.Drain(w.t.Context(), lifecycle.CauseReload, "test") }()
+		after(time.Second)
+		w.want("quick", lifecycle.Stopped)
+		for _, kind := range []lifecycle.EventKind{lifecycle.EvStart, lifecycle.EvRestart} {
+			if err := w.sup.Act(w.t.Context(), kind, lifecycle.CauseCommand, "test", key("quick")); !errors.Is(err, supervisor.ErrDraining) {
+				t.Errorf("%v while all is stopped: %v", kind, err)
+			}
+		}
+		err := w.sup.Apply(w.t.Context(), &profiles.Plan{Specs: append(specs, spec("late"))}, []profiles.Change{{Kind: profiles.ChangeStart, New: spec("late")}}, nil, "test")
+		if !errors.Is(err, supervisor.ErrDraining) {
+			t.Errorf("a plan while all is stopped: %v", err)
+		}
+		select {
+		case <-drained:
+			t.Error("drained while one lives")
+		default:
+		}
+		after(5 * time.Second)
+		if err := <-drained; err != nil {
+			t.Error(err)
+		}
+		w.want("slow", lifecycle.Stopped)
+		w.want("quick", lifecycle.Stopped)
+	})
+}
+
+// A start and a stop that follow one another at once leave nothing behind,
+// though the instance looks at rest all the while.
+func TestDrainHearsAStartOnItsWay(t *testing.T) {
+	run(t, []*profiles.Spec{spec("a")}, nil, map[string]behaviour{"a": {stopAfter: time.Second}}, func(w *world) {
+		after(0)
+		w.act(lifecycle.EvStop, "a")
+		after(2 * time.Second)
+		w.act(lifecycle.EvStart, "a")
+		if err := w.sup.Drain(w.t.Context(), lifecycle.CauseReload, "test"); err != nil {
+			t.Fatal(err)
+		}
+		w.want("a", lifecycle.Stopped)
+		w.mu.Lock()
+		defer w.mu.Unlock()
+		if len(w.alive) != 0 {
+			t.Errorf("%d live on", len(w.alive))
+		}
+	})
+}
+
+// An unkillable process does not keep the peer from ending.
+func TestDrainDoesNotWaitForTheUnkillable(t *testing.T) {
+	run(t, []*profiles.Spec{spec("a")}, nil, map[string]behaviour{"a": {stopAfter: time.Hour}}, func(w *world) {
+		after(0)
+		w.mu.Lock()
+		f := w.alive[key("a")]
+		w.mu.Unlock()
+		time.AfterFunc(11*time.Second, func() {
+			f.sink.Emit(lifecycle.Event{Kind: lifecycle.EvUnkillable, Detail: "pid 1 (state D)"})
+		})
+		f.immortal.Store(true)
+		if err := w.sup.Drain(w.t.Context(), lifecycle.CauseReload, "test"); err != nil {
+			t.Fatal(err)
+		}
+		w.want("a", lifecycle.Stopping)
+		f.immortal.Store(false)
+	})
+}
+
+// What is switched on by a reload and runs by a schedule waits for its time.
+func TestEnablingATimedInstanceDoesNotRunIt(t *testing.T) {
+	off := spec("a", func(s *profiles.Spec) { s.Enabled, s.Schedule = false, "0 0 1 1 *" })
+	on := spec("a", func(s *profiles.Spec) { s.Schedule = off.Schedule })
+	run(t, []*profiles.Spec{off}, nil, nil, func(w *world) {
+		after(0)
+		plan := &profiles.Plan{Specs: []*profiles.Spec{on}}
+		if err := w.sup.Apply(w.t.Context(), plan, []profiles.Change{{Kind: profiles.ChangeStart, Old: off, New: on}}, nil, "test"); err != nil {
+			t.Fatal(err)
+		}
+		after(time.Minute)
+		w.want("a", lifecycle.Stopped)
 	})
 }

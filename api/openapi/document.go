@@ -68,8 +68,10 @@ func addPath(paths object, path string, op control.Operation, s *schemas) {
 	fields := s.fields(op.Request)
 	var parameters []any
 	for _, m := range wildcard.FindAllStringSubmatch(path, -1) {
-		parameters = append(parameters, object{"name": m[1], "in": "path", "required": true, "schema": object{"type": "string"},
-			"description": "An instance, as ticker, ticker#2 or orders/ticker (escaped: ticker%232, orders%2Fticker)."})
+		parameters = append(parameters, object{
+			"name": m[1], "in": "path", "required": true, "schema": object{"type": "string"},
+			"description": "An instance, as ticker, ticker#2 or orders/ticker (escaped: ticker%232, orders%2Fticker).",
+		})
 		fields.drop(m[1], m[1]+"s")
 	}
 	o := object{

@@ -2,7 +2,7 @@
 // waits for.
 import { svg } from "./dom.js";
 
-const boxWidth = 170, boxHeight = 40, gapX = 70, gapY = 16;
+const boxWidth = 210, boxHeight = 40, gapX = 70, gapY = 16;
 
 // layers gives each node the length of the longest chain it waits for. The
 // peer refuses cycles; the bound only keeps a wrong answer from hanging us.

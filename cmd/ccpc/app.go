@@ -9,6 +9,7 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/seed-04209a44/peerd/cmd/internal/cliargs"
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/internal/version"
 )
@@ -28,7 +29,7 @@ func (p *program) run(ctx context.Context, args []string) int {
 		p.complete(ctx, app, args[2:])
 		return 0
 	}
-	err := app.RunContext(ctx, arrange(app, args))
+	err := app.RunContext(ctx, cliargs.Arrange(app, args))
 	if err == nil {
 		return 0
 	}
@@ -70,7 +71,7 @@ func (p *program) app() *cli.App {
 		OnUsageError:    usageError,
 		ExitErrHandler:  func(*cli.Context, error) {},
 	}
-	for _, group := range [][]*cli.Command{p.lookCommands(), p.actCommands(), p.componentCommands(), p.streamCommands(), p.peerCommands(), p.fileCommands()} {
+	for _, group := range [][]*cli.Command{p.lookCommands(), p.actCommands(), p.componentCommands(), p.streamCommands(), p.peerCommands(), p.fleetCommands(), p.fileCommands()} {
 		app.Commands = append(app.Commands, group...)
 	}
 	for _, c := range app.Commands {
@@ -81,14 +82,12 @@ func (p *program) app() *cli.App {
 }
 
 func globalFlags() []cli.Flag {
-	return []cli.Flag{
-		&cli.StringFlag{Name: "socket", Usage: "the peer's control `SOCKET`", EnvVars: []string{"PEERD_SOCKET"}, DefaultText: "/run/peerd/peerd.sock for root, else peerd/peerd.sock in the XDG runtime folder"},
-		&cli.StringFlag{Name: "controller", Usage: "`URL` of a controller, to act on a fleet"},
-		&cli.StringFlag{Name: "target", Usage: "`ID` of the target on the controller"},
+	return append([]cli.Flag{
+		&cli.StringFlag{Name: "socket", Usage: "the peer's control `SOCKET`", EnvVars: []string{"PEERD_SOCKET"}, DefaultText: "/run/peerd/peerd.sock for root, else peerd/peerd.sock in $XDG_RUNTIME_DIR, without it /tmp/peerd-UID/peerd.sock"},
 		&cli.StringFlag{Name: "output", Aliases: []string{"o"}, Usage: "`FORMAT` of what is printed: table, json or yaml", Value: formatTable},
 		&cli.DurationFlag{Name: "timeout", Usage: "give up after `DURATION` (as 30s)"},
 		&cli.BoolFlag{Name: "quiet", Usage: "print no progress, and no outcome of what succeeded"},
-	}
+	}, fleetFlags()...)
 }
 
 // prepare checks the global flags before any verb runs.
@@ -103,10 +102,7 @@ func (p *program) prepare(c *cli.Context) error {
 	if c.Duration("timeout") < 0 {
 		return usagef("--timeout must not be negative")
 	}
-	if c.IsSet("controller") || c.IsSet("target") {
-		return usagef("--controller and --target are not available in this version: run ccpc on the peer's host, with --socket")
-	}
-	return nil
+	return checkFleet(c)
 }
 
 // noVerb answers a command line without a known verb.

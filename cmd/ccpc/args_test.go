@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"github.com/seed-04209a44/peerd/cmd/internal/cliargs"
 )
 
 func TestArrange(t *testing.T) {
@@ -23,11 +25,12 @@ func TestArrange(t *testing.T) {
 		"ccpc get -- -o json":                "ccpc get -- -o json",
 		"ccpc logs a --unknown b":            "ccpc logs --unknown -- a b",
 		"ccpc --help data":                   "ccpc data --help",
+		"ccpc get ticker --help":             "ccpc get --help",
 		"ccpc ps --timeout":                  "ccpc --timeout ps",
 		"ccpc --socket ps ps":                "ccpc --socket ps ps",
 		"ccpc -f logs ticker -n 5 --socket=": "ccpc --socket= logs -f -n 5 -- ticker",
 	} {
-		if got := strings.Join(arrange(app, strings.Fields(line)), " "); got != want {
+		if got := strings.Join(cliargs.Arrange(app, strings.Fields(line)), " "); got != want {
 			t.Errorf("%s\n got %s\nwant %s", line, got, want)
 		}
 	}
@@ -39,7 +42,7 @@ func TestArrangeLosesNothing(t *testing.T) {
 	word := rapid.OneOf(rapid.SampledFrom([]string{"ps", "data", "ticker", "--count", "-1", "-o", "json", "--watch", "--x", "-", "--all", "--app=a", "-f"}), rapid.String())
 	rapid.Check(t, func(t *rapid.T) {
 		words := slices.DeleteFunc(rapid.SliceOf(word).Draw(t, "words"), func(w string) bool { return w == "--" })
-		got := slices.DeleteFunc(arrange(app, append([]string{"ccpc"}, words...)), func(w string) bool { return w == "--" })
+		got := slices.DeleteFunc(cliargs.Arrange(app, append([]string{"ccpc"}, words...)), func(w string) bool { return w == "--" })
 		want := append([]string{"ccpc"}, words...)
 		slices.Sort(got)
 		slices.Sort(want)

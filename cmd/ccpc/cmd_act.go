@@ -2,6 +2,7 @@ package main
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -23,7 +24,7 @@ func (p *program) actCommands() []*cli.Command {
 			Name: name, Usage: usage, ArgsUsage: "NAME…", Action: func(c *cli.Context) error { return p.act(c, typ) },
 			Description: describe(text+" Waits for the outcome and prints it for each instance; exits 1 when one failed, 4 when one was not done in time.",
 				"ccpc "+name+" ticker", "ccpc "+name+" --all --timeout 1m", "ccpc "+name+" --group workers -o json --watch"),
-			Flags: append(append(selectionFlags(), waitFlags()...), extra...),
+			Flags: append(append(append(selectionFlags(), waitFlags()...), batchFlag()), extra...),
 		}
 	}
 	return []*cli.Command{
@@ -69,33 +70,39 @@ func (p *program) scale(c *cli.Context) error {
 
 // carryOut runs an acting operation, tells its steps, and prints the outcomes.
 func (p *program) carryOut(c *cli.Context, typ string, req any) error {
-	ctx, cancel := limited(c, actGrace)
-	defer cancel()
-	cl := client(c)
-	defer cl.Close()
 	lines := c.Bool("watch") && p.out.format == formatJSON
-	result, err := cl.Stream(ctx, typ, req, func(item json.RawMessage) error {
-		if lines {
-			return p.out.json(item, "")
-		}
-		var s control.Step
-		if err := json.Unmarshal(item, &s); err != nil {
-			return err
-		}
-		p.out.progress("%s", stepText(s))
-		return nil
-	})
-	if err != nil {
+	do := p.actOnOne
+	if c.IsSet("batch") {
+		do = p.rollOut
+	}
+	outcomes, err := do(c, typ, req, lines)
+	if err != nil && len(outcomes) == 0 {
 		return err
 	}
-	var outcomes []control.Outcome
-	if err := json.Unmarshal(result, &outcomes); err != nil {
-		return fmt.Errorf("cannot read the outcome of %s: %w", typ, err)
-	}
-	if err := p.printOutcomes(outcomes, lines); err != nil {
+	if err := errors.Join(err, p.printOutcomes(outcomes, lines)); err != nil {
 		return err
 	}
 	return verdict(outcomes)
+}
+
+// actOnOne carries an operation out on the peer that the flags name.
+func (p *program) actOnOne(c *cli.Context, typ string, req any, lines bool) ([]control.Outcome, error) {
+	ctx, cancel := limited(c, actGrace)
+	defer cancel()
+	cl, err := connect(ctx, c)
+	if err != nil {
+		return nil, err
+	}
+	defer cl.Close()
+	result, err := cl.Stream(ctx, typ, req, func(item json.RawMessage) error { return p.tellStep(item, "", lines) })
+	if err != nil {
+		return nil, err
+	}
+	var outcomes []control.Outcome
+	if err := json.Unmarshal(result, &outcomes); err != nil {
+		return nil, fmt.Errorf("cannot read the outcome of %s: %w", typ, err)
+	}
+	return outcomes, nil
 }
 
 func stepText(s control.Step) string {

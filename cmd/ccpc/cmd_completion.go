@@ -11,6 +11,7 @@ import (
 	"github.com/urfave/cli/v2"
 
 	"github.com/seed-04209a44/peerd/api"
+	"github.com/seed-04209a44/peerd/cmd/internal/cliargs"
 	"github.com/seed-04209a44/peerd/control"
 )
 
@@ -93,14 +94,16 @@ func candidates(ctx context.Context, app *cli.App, before []string, current stri
 // words is what completion understands of a command line.
 type words struct {
 	verb, valueOf, socket string
+	fleet                 bool // a controller is named: the peer's names are not at hand
 	names                 []string
 }
 
 func parseWords(app *cli.App, before []string) words {
-	known := knownFlags(app)
+	known := cliargs.Flags(app)
 	var l words
 	for _, w := range before {
 		name, value, hasValue := strings.Cut(strings.TrimLeft(w, "-"), "=")
+		l.fleet = l.fleet || strings.HasPrefix(w, "-") && name == "controller"
 		switch {
 		case l.valueOf != "":
 			if l.valueOf == "socket" {
@@ -108,7 +111,7 @@ func parseWords(app *cli.App, before []string) words {
 			}
 			l.valueOf = ""
 		case strings.HasPrefix(w, "-"):
-			if known[name].takesValue && !hasValue {
+			if known[name].TakesValue && !hasValue {
 				l.valueOf = name
 			} else if name == "socket" {
 				l.socket = value
@@ -142,6 +145,10 @@ func arguments(ctx context.Context, app *cli.App, l words) []string {
 	switch {
 	case c == nil:
 		return nil
+	case l.verb == "batch" && len(l.names) == 0:
+		return []string{"run", "cancel", "retry"}
+	case l.verb == "import" && len(l.names) == 0:
+		return importKinds()
 	case l.verb == "data" && len(l.names) == 1:
 		return dataKinds
 	case l.verb == "set-loglevel" && len(l.names) > 0:
@@ -156,6 +163,9 @@ func arguments(ctx context.Context, app *cli.App, l words) []string {
 
 // liveNames asks the peer; nothing is said when it does not answer.
 func liveNames(ctx context.Context, l words) []string {
+	if l.fleet {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(ctx, completeTimeout)
 	defer cancel()
 	given := l.socket

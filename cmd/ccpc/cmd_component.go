@@ -102,7 +102,10 @@ func (p *program) send(c *cli.Context) error {
 	req.Payload = payload
 	ctx, cancel := limited(c, 0)
 	defer cancel()
-	cl := client(c)
+	cl, err := connect(ctx, c)
+	if err != nil {
+		return err
+	}
 	defer cl.Close()
 	result, err := cl.Stream(ctx, control.OpSend, req, func(item json.RawMessage) error {
 		return p.out.line(item, func() error { return p.out.printf("%s\n", item) })

@@ -41,13 +41,16 @@ func (p *program) data(c *cli.Context) error {
 		return usagef("unknown data %q: use %s", what, strings.Join(dataKinds, ", "))
 	}
 	count := c.Int64("count")
-	if count == 0 || c.Duration("interval") <= 0 {
-		return usagef("--count must not be 0, and --interval must be above 0")
+	if count == 0 || c.Duration("interval") < time.Millisecond {
+		return usagef("--count must not be 0, and --interval must be at least 1ms")
 	}
 	req := control.DataRequest{NameRequest: control.NameRequest{Name: c.Args().First(), Application: c.String("app")}, What: what, Loggers: c.StringSlice("logger"), Count: count, IntervalMs: c.Duration("interval").Milliseconds()}
 	ctx, cancel := limited(c, 0)
 	defer cancel()
-	cl := client(c)
+	cl, err := connect(ctx, c)
+	if err != nil {
+		return err
+	}
 	defer cl.Close()
 	answers := 0
 	each := func(item json.RawMessage) error {
@@ -72,6 +75,9 @@ func (p *program) answer(item json.RawMessage, alone bool) error {
 		return fmt.Errorf("cannot read the answer: %w", err)
 	}
 	values := flatten(d.Data)
+	if len(values) == 1 && values[0][0] == "" {
+		values[0][0] = d.What // a single value has no name of its own
+	}
 	if alone {
 		return p.out.value(d, func() error { return p.out.rows(nil, values) })
 	}

@@ -16,6 +16,7 @@ import (
 func (p *program) fileCommands() []*cli.Command {
 	return []*cli.Command{
 		p.newCommand(),
+		p.importCommand(),
 		{
 			Name: "validate", Usage: "check a profile", ArgsUsage: "PROFILE", Action: p.validate,
 			Description: describe("Prints every fault with file, line and column and exits 7 when there is one. Nothing is started.", "ccpc validate profiles/quickstart.yaml"),
@@ -66,11 +67,7 @@ func invalidProfile(err error) error {
 	e := control.Errorf(control.CodeInvalid, "%v", err)
 	var faults profiles.Errors
 	if errors.As(err, &faults) {
-		lines := make([]string, len(faults))
-		for i, f := range faults {
-			lines[i] = f.Error()
-		}
-		e.Details = lines
+		e.Details = faults
 	}
 	return e
 }

@@ -102,11 +102,22 @@ func (p *program) get(c *cli.Context) error {
 
 func (p *program) detail(d control.Detail) error {
 	facts := [][]string{
-		{"Name", d.Name}, {"Application", d.Application}, {"Address", d.Address},
-		{"Status", p.out.status(d.Status)}, {"Desired", d.Desired}, {"State", dash(d.State)}, {"Reason", dash(escape(d.Reason, false))},
-		{"Generation", strconv.FormatUint(d.Generation, 10)}, {"Pid", strconv.Itoa(d.Pid)}, {"Restarts", strconv.Itoa(d.Restarts)},
-		{"Health", dash(d.Health)}, {"CCP", ccpText(d.Instance)}, {"CPU", fmt.Sprintf("%.2f", d.CPU)}, {"Memory", bytesText(d.Memory)},
-		{"Last exit", dash(exitText(d.LastExit))}, {"Dropped log bytes", strconv.FormatInt(d.Dropped, 10)},
+		{"Name", d.Name},
+		{"Application", d.Application},
+		{"Address", d.Address},
+		{"Status", p.out.status(d.Status)},
+		{"Desired", d.Desired},
+		{"State", dash(d.State)},
+		{"Reason", dash(escape(d.Reason, false))},
+		{"Generation", strconv.FormatUint(d.Generation, 10)},
+		{"Pid", strconv.Itoa(d.Pid)},
+		{"Restarts", strconv.Itoa(d.Restarts)},
+		{"Health", dash(d.Health)},
+		{"CCP", ccpText(d.Instance)},
+		{"CPU", fmt.Sprintf("%.2f", d.CPU)},
+		{"Memory", bytesText(d.Memory)},
+		{"Last exit", dash(exitText(d.LastExit))},
+		{"Dropped log bytes", strconv.FormatInt(d.Dropped, 10)},
 	}
 	for _, t := range d.Tree {
 		facts = append(facts, []string{"Process", fmt.Sprintf("%d %s", t.Pid, escape(t.Command, false))})

@@ -76,11 +76,18 @@ func (p *program) statusFacts(s control.PeerStatus) error {
 		health = p.out.paint("31", "degraded")
 	}
 	facts := [][]string{
-		{"Peer", s.Peer}, {"Health", health}, {"Version", s.Version}, {"Pid", strconv.Itoa(s.Pid)}, {"Keeper pid", strconv.Itoa(s.KeeperPid)},
-		{"Uptime", uptime(time.Duration(s.UptimeMs) * time.Millisecond)}, {"Profile", s.Profile},
+		{"Peer", s.Peer},
+		{"Health", health},
+		{"Version", s.Version},
+		{"Pid", strconv.Itoa(s.Pid)},
+		{"Keeper pid", strconv.Itoa(s.KeeperPid)},
+		{"Uptime", uptime(time.Duration(s.UptimeMs) * time.Millisecond)},
+		{"Profile", s.Profile},
 		{"Plan", fmt.Sprintf("%s applied at %s", s.Plan.Hash, s.Plan.AppliedAt.Format(time.RFC3339))},
-		{"Instances", countsText(s.Counts)}, {"Containment", dash(s.Containment)},
+		{"Instances", countsText(s.Counts)},
+		{"Containment", dash(s.Containment)},
 	}
+	facts = append(facts, fleetFacts(s)...)
 	for _, d := range s.Degraded {
 		facts = append(facts, []string{"Degraded", escape(d, false)})
 	}
@@ -88,6 +95,19 @@ func (p *program) statusFacts(s control.PeerStatus) error {
 		facts = append(facts, []string{"Warning", escape(w, false)})
 	}
 	return p.out.rows(nil, facts)
+}
+
+// fleetFacts are what the peer is in a fleet; none without one.
+func fleetFacts(s control.PeerStatus) (facts [][]string) {
+	if c := s.Connector; c != nil {
+		text := fmt.Sprintf("%s to %s since %s, target %s, role %s", c.State, c.Endpoint, c.Since.Format(time.RFC3339), c.Target, c.Role)
+		facts = append(facts, []string{"Connector", escape(text, false)}, []string{"Primary", fmt.Sprintf("%s, term %d", yesNo(c.Primary), c.Term)})
+	}
+	if c := s.Controller; c != nil {
+		text := fmt.Sprintf("%s on %s, %d targets, %d channels", c.Identifier, dash(c.Listen), c.Targets, c.Channels)
+		facts = append(facts, []string{"Controller", escape(text, false)})
+	}
+	return facts
 }
 
 func countsText(counts map[string]int) string {

@@ -148,9 +148,12 @@ func (p *program) eventLine(r journal.Record) error {
 func (p *program) follow(c *cli.Context, typ string, req any, each func(json.RawMessage) error) error {
 	ctx, cancel := limited(c, 0)
 	defer cancel()
-	cl := client(c)
+	cl, err := connect(ctx, c)
+	if err != nil {
+		return err
+	}
 	defer cl.Close()
-	_, err := cl.Stream(ctx, typ, req, each)
+	_, err = cl.Stream(ctx, typ, req, each)
 	if errors.Is(err, context.Canceled) && c.Bool("follow") {
 		return nil
 	}

@@ -3,37 +3,20 @@ package main
 import (
 	"context"
 	"os"
-	"path/filepath"
-	"strconv"
 	"time"
 
 	"github.com/urfave/cli/v2"
 
-	"github.com/seed-04209a44/peerd/api"
 	"github.com/seed-04209a44/peerd/control"
+	"github.com/seed-04209a44/peerd/profiles"
 )
-
-// client is the client of the peer that the flags name.
-func client(c *cli.Context) *api.Client { return api.NewClient(socket(c.String("socket"))) }
 
 // socket is the given socket or the default one of a profile.
 func socket(given string) string {
-	switch {
-	case given != "":
+	if given != "" {
 		return given
-	case os.Geteuid() == 0:
-		return "/run/peerd/peerd.sock"
-	default:
-		return filepath.Join(runtimeFolder(), "peerd", "peerd.sock")
 	}
-}
-
-// runtimeFolder is the user's XDG runtime folder.
-func runtimeFolder() string {
-	if dir := os.Getenv("XDG_RUNTIME_DIR"); dir != "" {
-		return dir
-	}
-	return filepath.Join("/run/user", strconv.Itoa(os.Geteuid()))
+	return profiles.DefaultSocket(os.Geteuid(), os.LookupEnv)
 }
 
 // call runs one operation that is answered at once.
@@ -44,7 +27,10 @@ func call(c *cli.Context, typ string, req, resp any) error {
 	}
 	ctx, cancel := context.WithTimeout(c.Context, timeout)
 	defer cancel()
-	cl := client(c)
+	cl, err := connect(ctx, c)
+	if err != nil {
+		return err
+	}
 	defer cl.Close()
 	return cl.Call(ctx, typ, req, resp)
 }

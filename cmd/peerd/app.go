@@ -8,15 +8,17 @@ import (
 
 	"github.com/urfave/cli/v2"
 
+	"github.com/seed-04209a44/peerd/cmd/internal/cliargs"
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/internal/version"
+	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/profiles"
 )
 
 // run is the whole program but for the exit.
 func run(args []string, stdout, stderr io.Writer) int {
 	app := newApp(stdout, stderr)
-	err := app.Run(args)
+	err := app.Run(cliargs.Arrange(app, args))
 	if err == nil {
 		return 0
 	}
@@ -47,13 +49,21 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		ErrWriter:      stderr,
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usage,
-		Commands:       []*cli.Command{runCommand(usage), validateCommand(usage), schemaCommand(), versionCommand()},
+		Commands:       []*cli.Command{runCommand(usage), validateCommand(usage), schemaCommand(), versionCommand(), keeperCommand()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return &usageError{fmt.Errorf("no command %q; see peerd --help", c.Args().First())}
 			}
 			return cli.ShowAppHelp(c)
 		},
+	}
+}
+
+// keeperCommand is what peerd starts for itself: see package keeper.
+func keeperCommand() *cli.Command {
+	return &cli.Command{
+		Name: "keeper", Hidden: true, Usage: "hold the components of a peer; started by peerd itself",
+		Action: func(*cli.Context) error { return keeper.Main() },
 	}
 }
 

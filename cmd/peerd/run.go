@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"runtime"
 	"syscall"
 	"time"
 
@@ -52,7 +53,7 @@ func runPeer(c *cli.Context) error {
 	defer stop()
 	p, err := peer.New(peer.Options{
 		Profile: profile, Version: version.String(), Logger: log,
-		LevelFromProfile: !c.IsSet("log-level"),
+		LevelFromProfile: !c.IsSet("log-level"), Keeper: keeperArgv(),
 		Ready: func() {
 			log.Info("ready", "profile", profile, "pid", os.Getpid())
 			_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
@@ -128,4 +129,13 @@ func feedWatchdog(ctx context.Context) {
 			_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)
 		}
 	}
+}
+
+// keeperArgv starts this very program again as a keeper, where the platform
+// lets a process outlive its parent's watch.
+func keeperArgv() []string {
+	if runtime.GOOS != "linux" {
+		return nil
+	}
+	return []string{"/proc/self/exe", "keeper"}
 }

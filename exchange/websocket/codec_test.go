@@ -94,26 +94,56 @@ func TestLegacyFrames(t *testing.T) {
 		wire  string
 		lossy bool // the wire says less than the frame
 	}{
-		{"command", exchange.Frame{Command: &exchange.Command{ID: "1", Type: "ECHO", Payload: payload(`{"text":"command: a;;reply: b"}`)}},
-			`command: {"id":"1","type":"ECHO","payload":{"text":"command: a;;reply: b"}}`, false},
-		{"reply", exchange.Frame{Reply: &exchange.Reply{CommandID: "1", Type: "ECHO", Status: exchange.Succeeded, Payload: payload(`{}`)}},
-			`reply: {"commandId":"1","type":"ECHO","commandStatus":"SUCCEEDED","payload":{}}`, false},
-		{"hello", exchange.Frame{Command: &exchange.Command{ID: "1", Type: exchange.TypeHello, Payload: payload(`{"node":{"installationId":"t"},"targetId":"t"}`)}},
-			`command: {"id":"1","type":"HELLO_COMMAND","payload":{"node":{"installationId":"t"},"targetId":"t"}}`, false},
-		{"hello reply", exchange.Frame{Reply: &exchange.Reply{CommandID: "1", Type: exchange.TypeHello, Status: exchange.Succeeded, Payload: payload(`{"installationId":"t","targetId":"t"}`)}},
-			`reply: {"commandId":"1","type":"HELLO_REPLY","commandStatus":"SUCCEEDED","payload":{"installationId":"t","targetId":"t"}}`, false},
-		{"goodbye", exchange.Frame{Command: &exchange.Command{ID: "1", Type: exchange.TypeGoodBye, Payload: payload(`{"reconnect":false}`)}},
-			`command: {"id":"1","type":"GOODBYE_COMMAND","payload":{"reconnect":false}}`, false},
-		{"goodbye reply", exchange.Frame{Reply: &exchange.Reply{CommandID: "1", Type: exchange.TypeGoodBye, Status: exchange.Succeeded, Payload: payload(`{}`)}},
-			`reply: {"commandId":"1","type":"GOODBYE_REPLY","commandStatus":"SUCCEEDED","payload":{}}`, false},
-		{"no handler", exchange.Frame{Reply: &exchange.Reply{CommandID: "1", Type: exchange.TypeNoReply, Status: exchange.Failed, ErrorDetails: "none", Payload: payload(`{}`)}},
-			`reply: {"commandId":"1","type":"IGNORED_REPLY","commandStatus":"ERROR","errorDetails":"none","payload":{}}`, false},
-		{"primary", exchange.Frame{Command: &exchange.Command{ID: "1", Type: exchange.TypePrimary, Payload: payload(`{"primary":true,"term":3}`)}},
-			`primary: true`, true},
-		{"replica", exchange.Frame{Command: &exchange.Command{ID: "1", Type: exchange.TypePrimary, Payload: payload(`{"primary":false}`)}},
-			`replica: true`, true},
-		{"reply to primary", exchange.Frame{Reply: &exchange.Reply{CommandID: unanswered + "1", Type: exchange.TypePrimary, Status: exchange.Succeeded}},
-			``, true},
+		{
+			"command",
+			exchange.Frame{Command: &exchange.Command{ID: "1", Type: "ECHO", Payload: payload(`{"text":"command: a;;reply: b"}`)}},
+			`command: {"id":"1","type":"ECHO","payload":{"text":"command: a;;reply: b"}}`, false,
+		},
+		{
+			"reply",
+			exchange.Frame{Reply: &exchange.Reply{CommandID: "1", Type: "ECHO", Status: exchange.Succeeded, Payload: payload(`{}`)}},
+			`reply: {"commandId":"1","type":"ECHO","commandStatus":"SUCCEEDED","payload":{}}`, false,
+		},
+		{
+			"hello",
+			exchange.Frame{Command: &exchange.Command{ID: "1", Type: exchange.TypeHello, Payload: payload(`{"node":{"installationId":"t"},"targetId":"t"}`)}},
+			`command: {"id":"1","type":"HELLO_COMMAND","payload":{"node":{"installationId":"t"},"targetId":"t"}}`, false,
+		},
+		{
+			"hello reply",
+			exchange.Frame{Reply: &exchange.Reply{CommandID: "1", Type: exchange.TypeHello, Status: exchange.Succeeded, Payload: payload(`{"installationId":"t","targetId":"t"}`)}},
+			`reply: {"commandId":"1","type":"HELLO_REPLY","commandStatus":"SUCCEEDED","payload":{"installationId":"t","targetId":"t"}}`, false,
+		},
+		{
+			"goodbye",
+			exchange.Frame{Command: &exchange.Command{ID: "1", Type: exchange.TypeGoodBye, Payload: payload(`{"reconnect":false}`)}},
+			`command: {"id":"1","type":"GOODBYE_COMMAND","payload":{"reconnect":false}}`, false,
+		},
+		{
+			"goodbye reply",
+			exchange.Frame{Reply: &exchange.Reply{CommandID: "1", Type: exchange.TypeGoodBye, Status: exchange.Succeeded, Payload: payload(`{}`)}},
+			`reply: {"commandId":"1","type":"GOODBYE_REPLY","commandStatus":"SUCCEEDED","payload":{}}`, false,
+		},
+		{
+			"no handler",
+			exchange.Frame{Reply: &exchange.Reply{CommandID: "1", Type: exchange.TypeNoReply, Status: exchange.Failed, ErrorDetails: "none", Payload: payload(`{}`)}},
+			`reply: {"commandId":"1","type":"IGNORED_REPLY","commandStatus":"ERROR","errorDetails":"none","payload":{}}`, false,
+		},
+		{
+			"primary",
+			exchange.Frame{Command: &exchange.Command{ID: "1", Type: exchange.TypePrimary, Payload: payload(`{"primary":true,"term":3}`)}},
+			`primary: true`, true,
+		},
+		{
+			"replica",
+			exchange.Frame{Command: &exchange.Command{ID: "1", Type: exchange.TypePrimary, Payload: payload(`{"primary":false}`)}},
+			`replica: true`, true,
+		},
+		{
+			"reply to primary",
+			exchange.Frame{Reply: &exchange.Reply{CommandID: unanswered + "1", Type: exchange.TypePrimary, Status: exchange.Succeeded}},
+			``, true,
+		},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

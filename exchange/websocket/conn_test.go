@@ -199,7 +199,10 @@ func TestProtocolChoice(t *testing.T) {
 		path, header string
 		want         Protocol
 	}{
-		{path, "v1", V1}, {path, "legacy", Legacy}, {path, "", Legacy}, {path, "v9", Legacy},
+		{path, "v1", V1},
+		{path, "legacy", Legacy},
+		{path, "", Legacy},
+		{path, "v9", Legacy},
 		{"/ws/controller/anything", "v1", Legacy},
 	}
 	for _, tt := range tests {

@@ -21,6 +21,7 @@ var floors = map[string]int{
 // neighbours are the imports allowed on one floor, each with its reason.
 var neighbours = map[[2]string]string{
 	{"profiles", "descriptor"}:    "a profile names descriptors, and resolving it reads them",
+	{"keeper", "exchange/unix"}:   "the keeper's two sides talk over it, and over nothing else",
 	{"peer", "api"}:               "the composition root serves its own API",
 	{"cmd/peerd", "cmd/internal"}: "what both programs share",
 	{"cmd/ccpc", "cmd/internal"}:  "what both programs share",

@@ -1,3 +1,5 @@
+//go:build linux
+
 // Package testhost launches components for tests, the plainest way there is:
 // no peer, no keeper, no policy.
 //

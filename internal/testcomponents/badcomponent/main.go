@@ -15,9 +15,11 @@ import (
 	"os/signal"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"syscall"
+	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/protobuf/types/known/wrapperspb"
@@ -55,9 +57,14 @@ var modes = map[string]func(){
 	"no-execution":    noExecution,    // stays in COMPONENT_START
 	"ignores-stop":    ignoresStop,    // acknowledges INITIATE_SHUTDOWN and goes on, SIGTERM too
 	"completes":       completes,      // its work is done at once
+	"serves-late":     servesLate,     // no CCP: listens when the file `go` is there
+	"notifies-late":   notifiesLate,   // no CCP: says READY=1 when the file `go` is there
 	"asked":           askedFor,       // harmless: its stats count how often they were asked for
 	"env":             env,            // prints the names of its environment variables
 	"bare":            bare,           // no CCP at all: a bare gRPC stream that echoes, for benchmarks
+	"severed":         severed,        // shuts its sockets down in COMPONENT_EXECUTION and lives on
+	"stuck-configure": stuckConfigure, // stays in COMPONENT_CONFIGURATION
+	"slow-configure":  slowConfigure,  // reports progress for as long as BAD_FOR says, then goes on
 	"exit":            exits,          // ends with 37 in COMPONENT_EXECUTION
 }
 
@@ -373,6 +380,34 @@ func askedFor() { component.Main(component.Info{Name: "bad", Version: "1.0"}, &a
 func exits() {
 	good(work{execute: func(context.Context) error {
 		os.Exit(37)
+		return nil
+	}})
+}
+
+func severed() {
+	good(work{execute: func(context.Context) error {
+		files, err := os.ReadDir("/proc/self/fd")
+		must(err)
+		for _, f := range files {
+			if fd, err := strconv.Atoi(f.Name()); err == nil && fd > 2 {
+				_ = syscall.Shutdown(fd, syscall.SHUT_RDWR) // fails for what is no socket
+			}
+		}
+		select {}
+	}})
+}
+
+func stuckConfigure() { good(work{configure: func() error { select {} }}) }
+
+func slowConfigure() {
+	d, err := time.ParseDuration(os.Getenv("BAD_FOR"))
+	must(err)
+	end := time.Now().Add(d)
+	good(work{configure: func() error {
+		for time.Now().Before(end) {
+			must(component.Peer().Progress(context.Background(), 0.5, "patience"))
+			<-time.After(100 * time.Millisecond)
+		}
 		return nil
 	}})
 }

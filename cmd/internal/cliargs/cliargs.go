@@ -1,4 +1,10 @@
-package main
+// Package cliargs lets the flags of a command line stand anywhere, where
+// urfave/cli wants them before the names:
+//
+//	err := app.Run(cliargs.Arrange(app, os.Args))
+//
+// It is pure.
+package cliargs
 
 import (
 	"regexp"
@@ -10,14 +16,14 @@ import (
 
 var negativeNumber = regexp.MustCompile(`^-\d`)
 
-// arrange puts the words of a command line into the one order that the flag
+// Arrange puts the words of a command line into the one order that the flag
 // parser takes: global flags, verb, its flags, names. A flag may so stand
 // anywhere; behind -- everything is a name.
-func arrange(app *cli.App, args []string) []string {
+func Arrange(app *cli.App, args []string) []string {
 	if len(args) == 0 {
 		return args
 	}
-	known := knownFlags(app)
+	known := Flags(app)
 	var global, local, names []string
 	var verb []string // one word, once it is found
 	rest := args[1:]
@@ -37,15 +43,18 @@ func arrange(app *cli.App, args []string) []string {
 			name, _, hasValue := strings.Cut(strings.TrimLeft(word, "-"), "=")
 			f := known[name]
 			group := &local
-			if f.global {
+			if f.Global {
 				group = &global
 			}
 			*group = append(*group, word)
-			if f.takesValue && !hasValue && len(rest) > 0 {
+			if f.TakesValue && !hasValue && len(rest) > 0 {
 				*group = append(*group, rest[0])
 				rest = rest[1:]
 			}
 		}
+	}
+	if slices.Contains(local, "--help") || slices.Contains(local, "-h") {
+		names = nil // the library would take them for topics
 	}
 	if len(names) > 0 {
 		names = append([]string{"--"}, names...)
@@ -53,18 +62,18 @@ func arrange(app *cli.App, args []string) []string {
 	return slices.Concat(args[:1], global, verb, local, names)
 }
 
-// knownFlag is what arrange must know of a flag.
-type knownFlag struct{ global, takesValue bool }
+// Flag is what is to be known of a flag.
+type Flag struct{ Global, TakesValue bool }
 
-// knownFlags are the flags of the program and all its verbs by every name. A
+// Flags are the flags of a program and all its verbs, by every name. A
 // name means the same kind of flag in all verbs; a test sees to that.
-func knownFlags(app *cli.App) map[string]knownFlag {
-	known := map[string]knownFlag{}
+func Flags(app *cli.App) map[string]Flag {
+	known := map[string]Flag{}
 	add := func(flags []cli.Flag, global bool) {
 		for _, f := range flags {
 			_, isBool := f.(*cli.BoolFlag)
 			for _, name := range f.Names() {
-				known[name] = knownFlag{global: global, takesValue: !isBool}
+				known[name] = Flag{Global: global, TakesValue: !isBool}
 			}
 		}
 	}
@@ -73,20 +82,4 @@ func knownFlags(app *cli.App) map[string]knownFlag {
 	}
 	add(app.Flags, true)
 	return known
-}
-
-// peekOutput finds the output format without parsing the command line, so that
-// a command line that cannot be parsed fails in that format.
-func peekOutput(args []string) string {
-	for i, a := range args {
-		name, value, hasValue := strings.Cut(strings.TrimLeft(a, "-"), "=")
-		if !strings.HasPrefix(a, "-") || !slices.Contains([]string{"o", "output"}, name) {
-			continue
-		}
-		if !hasValue && i+1 < len(args) {
-			value = args[i+1]
-		}
-		return value
-	}
-	return formatTable
 }

@@ -1,0 +1,138 @@
+//go:build linux
+
+package acceptance_test
+
+import (
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+func TestCase20ForceComesAtTheStopWaitTime(t *testing.T) {
+	t.Parallel()
+	p := start(t, `components: {g: {command: `+deafShell+`, `+armed+`, componentStopWaitTime: 2s}}`)
+	p.running("g")
+	p.must("stop", "g")
+	p.within("the stop", p.stopTook("g"), 2*time.Second)
+	if i := p.of("g"); i.LastExit.Signal != "SIGKILL" {
+		t.Errorf("g: %v", i)
+	}
+}
+
+// Two stops within one stop wait time: the second process gets all of its own.
+func TestCase21ASecondStopHasItsFullGrace(t *testing.T) {
+	t.Parallel()
+	const command = "[ -e second ] && trap '' TERM; echo armed; exec sleep 600"
+	p := start(t, `
+defaults: {workingDirectory: .}
+components: {a: {command: `+script(command)+`, `+armed+`, componentStopWaitTime: 2s}}
+`)
+	p.running("a")
+	p.must("stop", "a")
+	p.put("second", "")
+	p.must("start", "a")
+	p.must("stop", "a")
+	p.within("the second stop", p.stopTook("a"), 2*time.Second)
+}
+
+// Issue 3 and cases 22 to 25: a child that ignores SIGTERM, one that double-forks
+// with setsid, one stopped by SIGSTOP, one whose leader exits while a member
+// stays, a fork bomb under its pids limit. Each is gone by the deadline, and
+// before the stop says so.
+func TestCase22To25TheWholeTreeIsGoneByTheDeadline(t *testing.T) {
+	t.Parallel()
+	p := start(t, `
+defaults: {componentStopWaitTime: 1s, `+armed+`}
+components:
+  deaf: {command: `+deafShell+`}
+  member: {command: `+script("(trap '' TERM; exec sleep 600) & trap 'exit 0' TERM; echo armed; while :; do sleep 0.05; done")+`}
+  setsid: {command: `+script("(setsid sh -c \"trap '' TERM; (sleep 600 &) ; exec sleep 600\" &); sleep 0.2; echo armed; exec sleep 600")+`}
+  frozen: {command: `+script("echo armed; exec sleep 600")+`, componentStopWaitTime: 20s}
+  bomb: {command: `+script("trap '' TERM; b() { while :; do b & done; }; b 2>/dev/null & echo armed; exec sleep 600")+`, resources: {pids: 32}}
+`)
+	p.running("deaf", "member", "setsid", "frozen", "bomb")
+	p.strike("frozen", syscall.SIGSTOP)
+	for name, code := range map[string]exit{
+		"deaf": {Code: -1, Signal: "SIGKILL"}, "member": {}, "setsid": {Code: -1, Signal: "SIGTERM"},
+		"frozen": {Code: -1, Signal: "SIGTERM"}, "bomb": {Code: -1, Signal: "SIGKILL"},
+	} {
+		pid := p.of(name).Pid
+		p.must("stop", name)
+		if i := p.of(name); i.Status != "stopped" || *i.LastExit != code {
+			t.Errorf("%s: want %+v: %v", name, code, i)
+		}
+		if took := p.stopTook(name); took > 1500*time.Millisecond {
+			t.Errorf("the stop of %s took %v of 1s", name, took)
+		}
+		if alive(pid) {
+			t.Errorf("%s: pid %d lives", name, pid)
+		}
+	}
+	p.none()
+}
+
+// The leader's end is seen although a detached grandchild holds its stdout.
+func TestCase24AnOrphanOnStdoutDelaysNothing(t *testing.T) {
+	t.Parallel()
+	const command = "n=$(cat n 2>/dev/null || echo 0); n=$((n+1)); echo $n >n; (setsid sleep 600 &); [ $n -lt 3 ] && exit 5; exec sleep 601"
+	p := start(t, `
+defaults: {workingDirectory: .}
+components: {a: {command: `+script(command)+`, ready: {startSeconds: 300ms}, restart: {delay: 1ms}}}
+`)
+	if i := p.generation("a", 3); *i.LastExit != (exit{Code: 5}) {
+		t.Errorf("a: %v", i)
+	}
+	if left := p.processes(); len(left) != 2 {
+		t.Errorf("%d processes: those of earlier generations live", len(left))
+	}
+}
+
+// INITIATE_SHUTDOWN unanswered (the component is frozen, or ignores it) or
+// undeliverable (its channel is severed): signal and force keep the time.
+func TestCase45AShutdownThatCannotBeAskedFor(t *testing.T) {
+	t.Parallel()
+	p := start(t, `
+defaults: {componentStopWaitTime: 2s}
+components:
+  frozen: {descriptor: '${DESCRIPTOR}', command: ['${SAMPLE}']}
+  ignores: {ccp: true, command: ['${BAD}', ignores-stop]}
+  severed: {ccp: true, command: ['${BAD}', severed]}
+`)
+	p.running("frozen", "ignores", "severed")
+	p.strike("frozen", syscall.SIGSTOP)
+	p.waitFor("the channel is severed", func() bool { return p.ccpc("report-state", "severed").code != 0 })
+	p.must("stop", "--all")
+	for _, name := range []string{"frozen", "ignores", "severed"} {
+		if i := p.of(name); i.Status != "stopped" || i.LastExit == nil {
+			t.Errorf("%s: %v", name, i)
+		}
+		if took := p.stopTook(name); took > 2500*time.Millisecond {
+			t.Errorf("the stop of %s took %v of 2s", name, took)
+		}
+	}
+	p.none()
+}
+
+// SIGHUP while the peer stops is ignored; a second SIGTERM hastens.
+func TestCase46ASecondTermHastensAndAHangupDoesNot(t *testing.T) {
+	t.Parallel()
+	p := start(t, `components: {g: {command: `+deafShell+`, `+armed+`, componentStopWaitTime: 1h}}`)
+	p.running("g")
+	p.signal(syscall.SIGTERM)
+	p.is("g", "stopping")
+	p.write("components: {other: {command: [/bin/sleep, '600']}}")
+	p.signal(syscall.SIGHUP)
+	p.signal(syscall.SIGHUP)
+	if i := p.of("g"); i.Status != "stopping" {
+		t.Errorf("a hangup has done something: %v", i)
+	}
+	p.signal(syscall.SIGTERM)
+	if status := p.over(); status.ExitStatus() != 0 {
+		t.Errorf("peerd ended with %s", describe(status))
+	}
+	p.none()
+	if strings.Contains(p.log(), "profile applied") {
+		t.Errorf("a profile was applied while the peer stopped:\n%s", p.log())
+	}
+}

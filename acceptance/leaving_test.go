@@ -1,0 +1,95 @@
+//go:build linux
+
+package acceptance_test
+
+import (
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// While peerd stops, nothing starts any more: what did would be left behind.
+func TestNothingStartsWhilePeerdStops(t *testing.T) {
+	t.Parallel()
+	p := start(t, `
+components:
+  slow: {command: [/bin/sh, -c, "trap '' TERM; while :; do sleep 0.1; done"], componentStopWaitTime: 3s}
+  quick: {command: [/bin/sleep, "600"]}
+`)
+	p.running("slow", "quick")
+	p.signal(syscall.SIGTERM)
+	p.waitFor("quick is down", func() bool { return p.ps()["quick"].Status == "stopped" })
+	p.refused(1, "nothing starts any more", "start", "quick")
+	p.refused(1, "nothing starts any more", "restart", "quick")
+	p.over()
+	if left := p.processes(); len(left) != 0 {
+		t.Errorf("peerd left %v behind", left)
+	}
+}
+
+// Two peers that share a runtime folder would take each other's sockets away:
+// the second says so and touches nothing.
+func TestASecondPeerdOnTheSameRuntimeFolderExitsAtOnce(t *testing.T) {
+	t.Parallel()
+	p := start(t, "components:"+ticker)
+	p.running("ticker")
+	before, err := os.ReadDir(p.path("run/i"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.put("other.yaml", strings.ReplaceAll(head, "stateDir: state", "stateDir: other, socket: run/other.sock")+"components: {}\n")
+	r := p.exec("peerd", "run", p.path("other.yaml"))
+	if r.code != 1 || !strings.Contains(r.stderr, "runtime folder") {
+		t.Errorf("the second peerd: %v", r)
+	}
+	after, err := os.ReadDir(p.path("run/i"))
+	if err != nil || len(after) != len(before) {
+		t.Errorf("the first one's folder held %v, now %v (%v)", before, after, err)
+	}
+	p.must("report-state", "ticker")
+}
+
+// One budget covers the stop and its hooks: a postStop hook that hangs does not
+// double it, and one that is quick is run though force used it up.
+func TestAPostStopHookHasNoBudgetOfItsOwn(t *testing.T) {
+	t.Parallel()
+	p := start(t, `
+defaults: {command: [/bin/sh, -c, "trap '' TERM; while :; do sleep 0.1; done"], componentStopWaitTime: 4s}
+components:
+  hangs: {hooks: {postStop: [/bin/sleep, "600"]}}
+  quick: {hooks: {postStop: [/bin/touch, "`+"${TMPDIR}"+`/cleaned"]}}
+`)
+	p.running("hangs", "quick")
+	began := time.Now()
+	p.must("stop", "--all")
+	if took := time.Since(began); took > 7*time.Second {
+		t.Errorf("a stop with a budget of 4s took %v", took)
+	}
+	if _, err := os.Stat(p.path("tmp/cleaned")); err != nil {
+		t.Errorf("the hook did not run: %v", err)
+	}
+}
+
+// A component without replicas can be scaled up again, and a scaling that
+// fails leaves nothing behind that the next reload would do.
+func TestScaleToNoneAndBack(t *testing.T) {
+	t.Parallel()
+	p := start(t, "components: {web: {command: [/bin/sleep, \"600\"]}}\n")
+	p.running("web")
+	p.must("scale", "web", "0")
+	if left := p.ps(); len(left) != 0 {
+		t.Errorf("left: %v", left)
+	}
+	p.must("scale", "web", "2")
+	p.running("web#1", "web#2")
+	p.write("components: {web: {command: [/bin/sleep, \"600\"], nonsense: 1}}\n")
+	p.refused(7, "nonsense", "scale", "web", "3")
+	p.write("components: {web: {command: [/bin/sleep, \"600\"]}}\n")
+	p.must("reload")
+	if now := p.ps(); len(now) != 2 {
+		t.Errorf("a scaling that failed was done later: %v", now)
+	}
+	p.refused(2, "--no-wait", "restart", "--rolling", "--no-wait", "web")
+}

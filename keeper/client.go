@@ -1,0 +1,293 @@
+package keeper
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/seed-04209a44/peerd/exchange"
+	"github.com/seed-04209a44/peerd/exchange/unix"
+	"github.com/seed-04209a44/peerd/process"
+)
+
+// Settings of a Client.
+type Settings struct {
+	Folder string        // runtime folder, 0700, one for each peer
+	Argv   []string      // starts a keeper: what calls Main
+	Door   *process.Door // follows what the keeper spawns; a subreaper
+	// Trouble is told when there is no keeper for a while, nil when there is
+	// one again; it must not block; may be nil.
+	Trouble func(error)
+}
+
+// Client is the way to the keeper of a folder. It finds the one that is there,
+// or starts one; when it dies, the Client starts another, which takes over all
+// that the Client's Captures stand for. Its methods are safe for concurrent use.
+type Client struct {
+	s       Settings
+	ctx     context.Context
+	stop    context.CancelFunc
+	running sync.WaitGroup
+
+	mu       sync.Mutex // guards all following fields
+	now      *session   // nil while there is no keeper
+	changed  chan struct{}
+	words    map[string]*word    // by key; what is told may come before it is asked for
+	captures map[string]*Capture // what a next keeper must take over
+}
+
+// session is one keeper as long as it answers.
+type session struct {
+	pid      int
+	endpoint *exchange.Endpoint
+}
+
+// connectPatience bounds how long a keeper may take to answer at first.
+const connectPatience = 20 * time.Second
+
+// Connect finds the living keeper of the folder or starts one.
+func Connect(ctx context.Context, s Settings) (*Client, error) {
+	if s.Trouble == nil {
+		s.Trouble = func(error) {}
+	}
+	c := &Client{s: s, changed: make(chan struct{}), words: map[string]*word{}, captures: map[string]*Capture{}}
+	c.ctx, c.stop = context.WithCancel(context.Background())
+	if err := c.connect(ctx); err != nil {
+		c.stop()
+		c.running.Wait()
+		return nil, err
+	}
+	c.running.Go(c.mind)
+	return c, nil
+}
+
+// connect makes a session with a keeper; one that was just leaving is no
+// reason to give up.
+func (c *Client) connect(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, connectPatience)
+	defer cancel()
+	for {
+		err := c.connectOnce(ctx)
+		if !errors.Is(err, exchange.ErrClosed) {
+			return err
+		}
+		select {
+		case <-time.After(retry):
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
+// connectOnce makes a session with the keeper that is there, else with a new
+// one.
+func (c *Client) connectOnce(ctx context.Context) error {
+	path := filepath.Join(c.s.Folder, socketName)
+	conn, err := unix.Dial(ctx, path)
+	if err != nil {
+		if err := launch(c.s.Folder, c.s.Argv); err != nil {
+			return err
+		}
+		conn, err = unix.Dial(ctx, path)
+	}
+	if err != nil {
+		return fmt.Errorf("cannot reach the keeper: %w", err)
+	}
+	s := &session{endpoint: exchange.NewEndpoint(conn, exchange.Options{Handlers: c.handlers(), Window: window})}
+	c.running.Go(func() { _ = s.endpoint.Run(c.ctx) })
+	var l listing
+	if err := call(ctx, s.endpoint, TypeList, struct{}{}, &l); err != nil {
+		_ = s.endpoint.Close()
+		return fmt.Errorf("the keeper does not answer: %w", err)
+	}
+	s.pid = l.Pid
+	for _, e := range l.Entries {
+		c.word(e.Key).merge(e)
+	}
+	if err := c.handOver(ctx, s, l.Entries); err != nil {
+		_ = s.endpoint.Close()
+		return err
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.now = s
+	close(c.changed)
+	c.changed = make(chan struct{})
+	return nil
+}
+
+// handOver has a keeper take over what an earlier one held.
+func (c *Client) handOver(ctx context.Context, s *session, has []Entry) error {
+	there := map[string]bool{}
+	for _, e := range has {
+		there[e.Key] = true
+	}
+	c.mu.Lock()
+	var orders []captureOrder
+	for key, cp := range c.captures {
+		if !there[key] && !cp.isDrained() {
+			orders = append(orders, cp.order())
+		}
+	}
+	c.mu.Unlock()
+	for _, o := range orders {
+		if err := call(ctx, s.endpoint, TypeCapture, o, nil); err != nil {
+			if s.endpoint.Err() != nil || ctx.Err() != nil {
+				return err
+			}
+			c.s.Trouble(fmt.Errorf("the output of %s is lost: %w", o.Key, err))
+		}
+	}
+	return nil
+}
+
+// retry is the pause between two tries to have a keeper again.
+const retry = 100 * time.Millisecond
+
+// mind waits for the end of each keeper and sees to the next.
+func (c *Client) mind() {
+	for {
+		c.mu.Lock()
+		s := c.now
+		c.mu.Unlock()
+		select {
+		case <-s.endpoint.Ended():
+		case <-c.ctx.Done():
+			return
+		}
+		c.mu.Lock()
+		c.now = nil
+		c.mu.Unlock()
+		c.s.Trouble(errors.New("the keeper has ended"))
+		for err := c.connect(c.ctx); err != nil; err = c.connect(c.ctx) {
+			c.s.Trouble(err)
+			select {
+			case <-time.After(retry):
+			case <-c.ctx.Done():
+				return
+			}
+		}
+		c.s.Trouble(nil)
+	}
+}
+
+// session waits until there is a keeper.
+func (c *Client) session(ctx context.Context) (*session, error) {
+	for {
+		c.mu.Lock()
+		s, changed := c.now, c.changed
+		c.mu.Unlock()
+		if s != nil && !s.isOver() {
+			return s, nil
+		}
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return nil, fmt.Errorf("there is no keeper: %w", context.Cause(ctx))
+		case <-c.ctx.Done():
+			return nil, errors.New("the way to the keeper is closed")
+		}
+	}
+}
+
+func (s *session) isOver() bool {
+	select {
+	case <-s.endpoint.Ended():
+		return true
+	default:
+		return false
+	}
+}
+
+// Pid is that of the keeper's process, 0 while there is none.
+func (c *Client) Pid() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.now == nil {
+		return 0
+	}
+	return c.now.pid
+}
+
+// Entries lists what the keeper holds.
+func (c *Client) Entries(ctx context.Context) ([]Entry, error) {
+	var l listing
+	err := c.call(ctx, TypeList, struct{}{}, &l)
+	return l.Entries, err
+}
+
+// Close hangs up. The keeper stays while it holds something; the end of one
+// that does not is waited for.
+func (c *Client) Close() error {
+	c.stop()
+	c.running.Wait()
+	if c.holdsNothing() {
+		awaitEnd(c.s.Folder)
+	}
+	return nil
+}
+
+func (c *Client) holdsNothing() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.captures) == 0
+}
+
+// word is what is known of a key.
+func (c *Client) word(key string) *word {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	w := c.words[key]
+	if w == nil {
+		w = newWord(key, "")
+		c.words[key] = w
+	}
+	return w
+}
+
+// handlers hear what the keeper tells.
+func (c *Client) handlers() *exchange.Mux {
+	m := &exchange.Mux{}
+	handle(m, TypeTold, func(e Entry) (any, error) {
+		c.word(e.Key).merge(e)
+		return nil, nil
+	})
+	return m
+}
+
+// call asks the keeper that is there, and the next one if it dies over it: for
+// all that may be asked twice.
+func (c *Client) call(ctx context.Context, typ string, order, answer any) error {
+	for {
+		s, err := c.session(ctx)
+		if err != nil {
+			return err
+		}
+		err = call(ctx, s.endpoint, typ, order, answer)
+		if !errors.Is(err, exchange.ErrClosed) || !s.isOver() {
+			return err
+		}
+	}
+}
+
+func call(ctx context.Context, e *exchange.Endpoint, typ string, order, answer any) error {
+	cmd, err := exchange.NewCommand(typ, order)
+	if err != nil {
+		return err
+	}
+	reply, err := e.Call(ctx, cmd)
+	if err == nil {
+		err = reply.Err()
+	}
+	if err != nil || answer == nil {
+		return err
+	}
+	if err := json.Unmarshal(reply.Payload, answer); err != nil {
+		return fmt.Errorf("cannot read the keeper's answer: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+// Package keeper is the data plane: it holds what must not die with the peer.
+// A [Keeper] spawns processes, stores what they write, and keeps how they ended
+// until that is acknowledged. It knows commands, keys and files, and nothing of
+// profiles, protocols or policy.
+//
+// It lives in an operating-system process of its own. The peer's side is a
+// [Client]:
+//
+//	c, err := keeper.Connect(ctx, keeper.Settings{Folder: run, Argv: argv, Door: door})
+//	cp, err := c.Capture(ctx, "app/ticker/1", keeper.Output{Folder: dir, Logs: logs})
+//	p, err := cp.Spawn(ctx, process.Spec{Path: "/usr/bin/ticker", …})
+//	<-p.Exited()
+//	cp.Drain()    // every byte is in the files
+//	cp.Forget()   // p.Exit() is written down elsewhere
+//
+// and the process that Argv starts calls [Main]. Where there can be no such
+// process, a Keeper made by [New] does the same work in the peer's own.
+//
+// # What survives
+//
+// The user dies: the keeper goes on, waits for its children, and drains their
+// output. A later Client finds it by its folder; Entries lists what it holds,
+// Attach takes it up again.
+//
+// The keeper dies: its children become those of its user, which is a subreaper
+// above it and holds a pidfd of each besides, so that every exit is seen. What
+// was written is in the FIFOs, which the process and the user hold open too. The
+// Client starts the next keeper and has it take over.
+//
+// # Who may ask
+//
+// The socket lies in the peer's private runtime folder, has the mode 0600, and
+// the kernel is asked who connects: only the keeper's own user is heard. One
+// keeper lives for each folder; a lock sees to that.
+//
+// # Protocol
+//
+// The commands (TypeCapture and following) travel as exchange commands. The
+// keeper tells all news of a process by the whole Entry of it; nothing in an
+// Entry is ever taken back, so that news may be lost with a connection and are
+// made up for by the list.
+//
+// # Concurrency
+//
+// All methods are safe for concurrent use. At rest nothing runs and nothing is
+// allocated: goroutines wait for a pipe, an exit or a command.
+package keeper

@@ -1,0 +1,25 @@
+package keeper_test
+
+import (
+	"fmt"
+	"os"
+	"testing"
+
+	"go.uber.org/goleak"
+
+	"github.com/seed-04209a44/peerd/keeper"
+	"github.com/seed-04209a44/peerd/process"
+)
+
+// TestMain is a keeper's process when it is started as one.
+func TestMain(m *testing.M) {
+	process.Shim()
+	if len(os.Args) == 2 && os.Args[1] == "keeper" {
+		if err := keeper.Main(); err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		return
+	}
+	goleak.VerifyTestMain(m)
+}

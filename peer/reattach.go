@@ -1,0 +1,161 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/seed-04209a44/peerd/keeper"
+	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/profiles"
+	"github.com/seed-04209a44/peerd/supervisor"
+)
+
+// Reattach implements supervisor.Reattacher.
+func (l *launcher) Reattach(ctx context.Context, spec *profiles.Spec, a supervisor.Adoption, sink supervisor.Sink) supervisor.Handle {
+	g := l.generation(ctx, spec, a.Generation, sink)
+	l.work.Go(func() { g.resume(a) })
+	return g
+}
+
+// errNoKeeper ends what only a keeper could have kept.
+var errNoKeeper = errors.New("there is no keeper to take it up from")
+
+// resume is live for a generation that an earlier peer has launched.
+func (g *generation) resume(a supervisor.Adoption) {
+	dir := g.l.folder(g.spec, g.number)
+	proc, l, err := g.attach(a, dir)
+	if err != nil {
+		g.abandon(a, err)
+		return
+	}
+	ready, err := newReadiness(g, dir)
+	if err != nil {
+		g.log.Warn("cannot hear the component's notifications", "error", err)
+		ready = &readiness{g: g, ready: make(chan struct{})}
+	}
+	defer ready.close()
+	if !l.Alive() {
+		g.end(proc, dir, func() {})
+		return
+	}
+	recovered := lifecycle.Event{
+		Kind: lifecycle.EvRecovered, Pid: l.Pid, Status: a.Status, State: a.State, StartedAt: l.StartedAt,
+		Detail: "taken up by the next peer",
+	}
+	g.isReady.Store(a.Status != lifecycle.Starting)
+	if a.Status != lifecycle.Stopping {
+		g.sink.Emit(recovered)
+	}
+	g.follow(proc, ready, dir, func(ctx context.Context) {
+		if a.Status == lifecycle.Stopping { // asked over the channel, if there is one
+			_ = g.rejoinFor(ctx, dir, rejoinToStop)
+			g.sink.Emit(recovered)
+			return
+		}
+		g.goOn(ctx, a, ready, dir)
+	})
+}
+
+// attach finds the process and its output.
+func (g *generation) attach(a supervisor.Adoption, dir string) (*keeper.Process, life, error) {
+	l, err := parseLife(a.Live)
+	if err != nil {
+		return nil, l, err
+	}
+	client, ok := g.l.holder.(*keeper.Client)
+	if !ok {
+		return nil, l, errNoKeeper
+	}
+	o := g.l.output(g.spec, dir)
+	o.First = l.Line
+	if a.Status != lifecycle.Starting {
+		o.Match = ""
+	}
+	o.ReadyFD = 0
+	out, proc, err := client.Attach(g.ctx, g.l.key(g.spec, g.number), o, l.Identity)
+	if err != nil {
+		return nil, l, err
+	}
+	g.mu.Lock()
+	g.proc, g.output, g.spawnedAt = proc, out, l.StartedAt
+	g.mu.Unlock()
+	return proc, l, nil
+}
+
+// abandon ends a generation that cannot be taken up.
+func (g *generation) abandon(a supervisor.Adoption, why error) {
+	if g.ctx.Err() != nil {
+		return // let go meanwhile
+	}
+	g.log.Error("cannot take up a component; it is ended", "error", why)
+	exit := lifecycle.Exit{Code: -1, Reason: why.Error()}
+	if l, err := parseLife(a.Live); err == nil {
+		if proc, err := g.l.door.Adopt(l.Identity); err == nil {
+			ctx, cancel := context.WithTimeout(g.ctx, killPatience)
+			defer cancel()
+			if left := proc.Kill(ctx); len(left) > 0 {
+				g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvUnkillable, Detail: describeMembers(left)})
+			}
+			proc.Release()
+		}
+	}
+	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvExited, Exit: exit, TreeEmpty: true})
+}
+
+// goOn takes a generation up where it was left: the channel of a component, the
+// readiness of a plain process that had not started yet.
+func (g *generation) goOn(ctx context.Context, a supervisor.Adoption, ready *readiness, dir string) {
+	switch {
+	case g.spec.CCP:
+		if err := g.rejoinFor(ctx, dir, g.spec.LaunchTimeout); err != nil && ctx.Err() == nil && g.isNews(err) {
+			g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvRefused, Detail: err.Error()})
+		}
+	case a.Status == lifecycle.Starting:
+		g.begin(ctx, ready, dir)
+	}
+}
+
+// Pauses between two tries to reach a component, and how long it is tried where
+// it is only to be asked to stop.
+const (
+	rejoinPause  = 200 * time.Millisecond
+	rejoinToStop = 3 * time.Second
+)
+
+// rejoinFor opens the channel anew and hears the component's state. It tries
+// again for a while: the component may be busy, and is not to blame.
+func (g *generation) rejoinFor(ctx context.Context, dir string, limit time.Duration) error {
+	if !g.spec.CCP {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, limit)
+	defer cancel()
+	for {
+		err := g.connect(ctx, dir)
+		if err == nil {
+			return g.hearState(ctx)
+		}
+		select {
+		case <-time.After(rejoinPause):
+		case <-ctx.Done():
+			return err
+		}
+		g.closeLink()
+	}
+}
+
+// hearState asks for the component's state, as what it reported meanwhile is
+// lost. One that has not begun yet reports by itself.
+func (g *generation) hearState(ctx context.Context) error {
+	rep, err := g.currentLink().client.ReportState(ctx)
+	if err != nil {
+		return fmt.Errorf("REPORT_STATE was not answered: %w", err)
+	}
+	state, err := lifecycle.ParseState(rep.State)
+	if err != nil || state == lifecycle.NoState {
+		return nil
+	}
+	return g.sink.Report(ctx, lifecycle.Event{Kind: lifecycle.EvReport, State: state})
+}

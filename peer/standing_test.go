@@ -1,0 +1,178 @@
+package peer
+
+import (
+	"errors"
+	"strconv"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-04209a44/peerd/exchange"
+	"github.com/seed-04209a44/peerd/profiles"
+	"github.com/seed-04209a44/peerd/supervisor"
+)
+
+// notes is a memory; broken, it refuses.
+type notes struct {
+	kept   map[string][]byte
+	broken error
+}
+
+func (n *notes) Get(key string) ([]byte, error) { return n.kept[key], nil }
+
+func (n *notes) Put(key string, value []byte) error {
+	if n.broken == nil {
+		n.kept[key] = value
+	}
+	return n.broken
+}
+
+func newStanding(n *notes) *standing {
+	s := &standing{memory: n, lease: primaryLease, changed: func() {}}
+	s.join("billing")
+	return s
+}
+
+// may says what of an instance that runs on the primary only is allowed now.
+func may(s *standing) string {
+	switch p := s.permit(&profiles.Spec{RunOn: "primary"}); {
+	case p == supervisor.Permit{}:
+		return "start"
+	case p.Leave:
+		return "nothing"
+	default:
+		return "go on"
+	}
+}
+
+func primary(term uint64) exchange.Primary { return exchange.Primary{Primary: true, Term: term} }
+
+// TestStanding plays what can happen to a connector, step by step.
+func TestStanding(t *testing.T) {
+	type step struct {
+		do   func(*standing)
+		want string
+	}
+	tell := func(p exchange.Primary) func(*standing) { return func(s *standing) { _ = s.tell(p) } }
+	wait := func(d time.Duration) func(*standing) { return func(*standing) { time.Sleep(d); synctest.Wait() } }
+	connect, disconnect := (*standing).connect, (*standing).disconnect
+	for name, steps := range map[string][]step{
+		"nobody has said anything": {{connect, "nothing"}, {wait(time.Hour), "nothing"}},
+		"elected and deposed":      {{connect, "nothing"}, {tell(primary(1)), "start"}, {tell(exchange.Primary{Term: 2}), "nothing"}},
+		"elected, then a late word of an earlier term": {
+			{connect, "nothing"}, {tell(primary(5)), "start"}, {tell(exchange.Primary{Term: 4}), "start"},
+		},
+		"a controller without terms": {{connect, "nothing"}, {tell(primary(0)), "start"}, {tell(exchange.Primary{}), "nothing"}},
+		"lost for longer than the lease": {
+			{connect, "nothing"},
+			{tell(primary(1)), "start"},
+			{disconnect, "go on"},
+			{wait(primaryLease - 1), "go on"},
+			{wait(1), "nothing"},
+		},
+		"back in time, and confirmed": {
+			{connect, "nothing"},
+			{tell(primary(1)), "start"},
+			{disconnect, "go on"},
+			{wait(primaryLease / 2), "go on"},
+			{connect, "go on"},
+			{tell(primary(1)), "start"},
+			{wait(time.Hour), "start"},
+		},
+		"back in time, and not confirmed": {
+			{connect, "nothing"}, {tell(primary(1)), "start"}, {disconnect, "go on"}, {connect, "go on"}, {wait(primaryLease), "nothing"},
+		},
+		"back in time, and another was elected": {
+			{connect, "nothing"}, {tell(primary(1)), "start"}, {disconnect, "go on"}, {connect, "go on"}, {tell(exchange.Primary{Term: 2}), "nothing"},
+		},
+		"losing it again and again gives no longer lease": {
+			{connect, "nothing"},
+			{tell(primary(1)), "start"},
+			{disconnect, "go on"},
+			{wait(primaryLease / 2), "go on"},
+			{connect, "go on"},
+			{disconnect, "go on"},
+			{wait(primaryLease / 2), "nothing"},
+		},
+		"PRIMARY overtakes the news of the connection": {{tell(primary(1)), "go on"}, {connect, "start"}, {wait(time.Hour), "start"}},
+		"no fleet any more":                            {{connect, "nothing"}, {(*standing).leave, "start"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newStanding(&notes{kept: map[string][]byte{}})
+				for i, step := range steps {
+					step.do(s)
+					if got := may(s); got != step.want {
+						t.Fatalf("after step %d it may %q, want %q", i+1, got, step.want)
+					}
+				}
+				s.leave() // ends the lease's timer
+			})
+		})
+	}
+}
+
+func TestStandingOutlivesThePeer(t *testing.T) {
+	n := &notes{kept: map[string][]byte{}}
+	first := newStanding(n)
+	first.connect()
+	if err := first.tell(primary(7)); err != nil {
+		t.Fatal(err)
+	}
+	again := newStanding(n)
+	defer again.leave()
+	if got := may(again); got != "go on" {
+		t.Errorf("what ran on the primary may %q after the peer was restarted", got)
+	}
+	if err := again.tell(primary(6)); err == nil {
+		t.Error("a term that was over before the restart is accepted")
+	}
+	elsewhere := &standing{memory: n, lease: primaryLease, changed: func() {}}
+	elsewhere.join("shipping")
+	defer elsewhere.leave()
+	if err := elsewhere.tell(primary(1)); err != nil {
+		t.Errorf("the terms of another target count: %v", err)
+	}
+}
+
+func TestTermThatCannotBeRememberedIsRefused(t *testing.T) {
+	n := &notes{kept: map[string][]byte{}, broken: errors.New("disk full")}
+	s := newStanding(n)
+	defer s.leave()
+	s.connect()
+	if err := s.tell(primary(1)); !errors.Is(err, n.broken) {
+		t.Errorf("tell = %v", err)
+	}
+	if got := may(s); got != "nothing" {
+		t.Errorf("it may %q", got)
+	}
+}
+
+func TestRepliesAreBounded(t *testing.T) {
+	n := &notes{kept: map[string][]byte{}}
+	r := openReplies(n)
+	ran := 0
+	ask := func(r *replies, id int) {
+		r.answer(&exchange.Command{ID: strconv.Itoa(id), Type: "RESTART"}, func() exchange.Reply {
+			ran++
+			return exchange.Reply{Status: exchange.Succeeded, Payload: []byte("{}")}
+		})
+	}
+	for id := range keptReplies + 10 {
+		ask(r, id)
+	}
+	if len(r.known) != keptReplies || len(n.kept) != keptReplies {
+		t.Errorf("%d known, %d kept", len(r.known), len(n.kept))
+	}
+	next := openReplies(n)
+	ran = 0
+	for id := 10; id < keptReplies+10; id++ {
+		ask(next, id)
+	}
+	if ran != 0 {
+		t.Errorf("%d of the latest were run again", ran)
+	}
+	if ask(next, 0); ran != 1 {
+		t.Error("the oldest is still known")
+	}
+}
