@@ -126,10 +126,20 @@ func fleetVerbs(c, one *peerd, address string) {
 		c.t.Errorf("who it was is not in the history: %s", h)
 	}
 	for _, args := range [][]string{
-		{"get", "invoices"}, {"report-state", "invoices"}, {"set-loglevel", "invoices", "debug"}, {"data", "invoices", "memory"},
-		{"data", "invoices", "stats", "--count", "3", "--interval", "10ms", "-o", "json"}, {"logs", "invoices", "--tail", "2"},
-		{"events", "--since", "1"}, {"history", "invoices"}, {"graph"}, {"status"}, {"reload", "--dry-run"}, {"flush", "invoices"},
-		{"stop", "invoices"}, {"start", "invoices"},
+		{"get", "invoices"},
+		{"report-state", "invoices"},
+		{"set-loglevel", "invoices", "debug"},
+		{"data", "invoices", "memory"},
+		{"data", "invoices", "stats", "--count", "3", "--interval", "10ms", "-o", "json"},
+		{"logs", "invoices", "--tail", "2"},
+		{"events", "--since", "1"},
+		{"history", "invoices"},
+		{"graph"},
+		{"status"},
+		{"reload", "--dry-run"},
+		{"flush", "invoices"},
+		{"stop", "invoices"},
+		{"start", "invoices"},
 	} {
 		if r := c.ccpc(onOne(args...)...); r.code != 0 || r.stdout == "" {
 			c.t.Errorf("by way of the controller: %v", r)

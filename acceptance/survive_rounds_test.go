@@ -88,8 +88,13 @@ func sleepSome() { time.Sleep(time.Duration(rand.IntN(500)) * time.Millisecond) 
 func (p *peerd) someVerb() (verb []string, told <-chan result) {
 	name := []string{"toy", "slow", "other"}[rand.IntN(3)]
 	verb = [][]string{
-		{"restart", name}, {"stop", name}, {"kill", name}, {"stop", name, "--no-wait"},
-		{"restart", "toy", "slow", "other"}, {"reload"}, {"ps"},
+		{"restart", name},
+		{"stop", name},
+		{"kill", name},
+		{"stop", name, "--no-wait"},
+		{"restart", "toy", "slow", "other"},
+		{"reload"},
+		{"ps"},
 	}[rand.IntN(7)]
 	done := make(chan result, 1)
 	go func() { done <- p.ccpc(verb...) }()

@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -139,7 +140,7 @@ func (p *program) awaitBatch(c *cli.Context, b fleetBatch) (fleetBatch, error) {
 		}
 		select {
 		case <-ctx.Done():
-			if ctx.Err() == context.Canceled { //nolint:errorlint // a context's own error
+			if errors.Is(ctx.Err(), context.Canceled) {
 				return b, ctx.Err()
 			}
 			return b, control.Errorf(control.CodeTimeout, "batch %s is not over in time: it goes on; `ccpc batches` shows it", b.ID)

@@ -406,7 +406,7 @@ func slowConfigure() {
 	good(work{configure: func() error {
 		for time.Now().Before(end) {
 			must(component.Peer().Progress(context.Background(), 0.5, "patience"))
-			time.Sleep(100 * time.Millisecond)
+			<-time.After(100 * time.Millisecond)
 		}
 		return nil
 	}})
