@@ -128,14 +128,6 @@ func (p *peerd) none() {
 	}
 }
 
-// index is where a step is; far behind everything when it is not there.
-func index(steps []string, step string) int {
-	if i := slices.Index(steps, step); i >= 0 {
-		return i
-	}
-	return len(steps) + 1
-}
-
 func lines(text string) []string { return strings.Split(strings.TrimSuffix(text, "\n"), "\n") }
 
 // log is what peerd wrote on stderr.

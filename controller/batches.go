@@ -20,6 +20,7 @@ const (
 	DefaultMaxRetry      = 5
 	DefaultKeepBatches   = 24 * time.Hour
 	DefaultMaxBatches    = 10_000
+	DefaultBatchBytes    = 256 << 20
 )
 
 // NoRetry as Batch.MaxRetry ends a batch with its first error.
@@ -31,6 +32,7 @@ type BatchOptions struct {
 	RetryInterval time.Duration // before the first retry; the nth waits n times as long
 	Keep          time.Duration // of batches that have ended
 	Max           int           // batches in the store; over it none is taken
+	MaxBytes      int           // of their commands and replies; over it none is taken
 }
 
 func (o BatchOptions) withDefaults() BatchOptions {
@@ -42,6 +44,9 @@ func (o BatchOptions) withDefaults() BatchOptions {
 	}
 	if o.Max <= 0 {
 		o.Max = DefaultMaxBatches
+	}
+	if o.MaxBytes <= 0 {
+		o.MaxBytes = DefaultBatchBytes
 	}
 	return o
 }
@@ -192,8 +197,9 @@ func (b *Batches) fill(batch *Batch) error {
 		return fmt.Errorf("%w: it has no target", ErrBatchInvalid)
 	case len(batch.Commands) == 0:
 		return fmt.Errorf("%w: it has no commands", ErrBatchInvalid)
-	case b.view.count() >= b.o.Max:
-		return fmt.Errorf("%w: %d, at most %d", ErrBatchesFull, b.view.count(), b.o.Max)
+	}
+	if count, bytes := b.view.size(); count >= b.o.Max || bytes >= b.o.MaxBytes {
+		return fmt.Errorf("%w: %d of %d bytes, at most %d of %d bytes", ErrBatchesFull, count, bytes, b.o.Max, b.o.MaxBytes)
 	}
 	if batch.ID == "" {
 		batch.ID = uuid.NewString()

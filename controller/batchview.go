@@ -32,12 +32,18 @@ type record struct {
 	revision  uint64 // of state
 	replies   map[int]outcome
 	cancelled bool
-	version   uint64            // of the view, when it last changed
-	seen      map[string]uint64 // the revision of each of its keys
+	version   uint64          // of the view, when it last changed
+	seen      map[string]seen // of each of its keys
 
 	running bool // a pass of this node is under way
 	hurry   bool // the target is back: do not wait until due
 	stop    func()
+}
+
+// seen is what was last seen of a key.
+type seen struct {
+	revision uint64
+	bytes    int
 }
 
 // outcome is what became of a command.
@@ -51,6 +57,7 @@ type batchView struct {
 	mu      sync.Mutex // guards all below
 	version uint64
 	records map[string]*record
+	bytes   int           // of all records
 	news    chan struct{} // closed and replaced with each change
 	wake    chan struct{} // the scheduler should look
 }
@@ -78,13 +85,15 @@ func (v *batchView) apply(e cluster.Entry) (changed Batch, ok bool) {
 	defer v.mu.Unlock()
 	r := v.records[id]
 	if r == nil {
-		r = &record{id: id, replies: make(map[int]outcome), seen: make(map[string]uint64)}
+		r = &record{id: id, replies: make(map[int]outcome), seen: make(map[string]seen)}
 		v.records[id] = r
 	}
-	if e.Revision <= r.seen[e.Key] {
+	last := r.seen[e.Key]
+	if e.Revision <= last.revision {
 		return Batch{}, false // known already, from the write itself
 	}
-	r.seen[e.Key] = e.Revision
+	r.seen[e.Key] = seen{e.Revision, len(e.Value)}
+	v.bytes += len(e.Value) - last.bytes
 	there, before := r.defined, r.status()
 	r.change(kind, number, e)
 	if r.empty() {
@@ -192,10 +201,11 @@ func (v *batchView) revisionOf(id string) uint64 {
 	return 0
 }
 
-func (v *batchView) count() int {
+// size returns how many batches there are, and how many bytes they are.
+func (v *batchView) size() (count, bytes int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return len(v.records)
+	return len(v.records), v.bytes
 }
 
 func (v *batchView) list(keep func(Batch) bool) []Batch {

@@ -34,8 +34,12 @@ func (c *Controller) elect(ctx context.Context) error {
 }
 
 // settle makes a target have the primary it should have, and tells this node's
-// channels of it.
+// channels of it. A node whose lease has gone decides nothing: the others would
+// undo it.
 func (c *Controller) settle(ctx context.Context, target string) error {
+	if !c.leased.Load() {
+		return nil
+	}
 	v := c.registry.look(target)
 	switch d := election.Decide(v.election(), v.candidates, rand.IntN); d.Action {
 	case election.Elect:

@@ -9,10 +9,14 @@ import (
 	"github.com/seed-04209a44/peerd/process"
 )
 
-// Capture has the keeper prepare the output of a process under a key.
+// Capture has the keeper prepare the output of a process under a key. It waits
+// for a keeper until ctx ends; what it has asked for it sees through.
 func (c *Client) Capture(ctx context.Context, key string, o Output) (*Capture, error) {
+	if _, err := c.session(ctx); err != nil {
+		return nil, err
+	}
 	var e Entry
-	if err := c.call(ctx, TypeCapture, captureOrder{Key: key, Output: o}, &e); err != nil {
+	if err := c.call(context.WithoutCancel(ctx), TypeCapture, captureOrder{Key: key, Output: o}, &e); err != nil {
 		return nil, err
 	}
 	w := c.word(key)
