@@ -132,10 +132,10 @@ components: {a: {command: ` + script("while :; do (sleep 1 & sleep 1 & sleep 1 &
 `
 	}
 	p := start(t, profile(64))
-	if i := p.of("a"); strings.Contains(i.Reason, "cannot enforce") {
+	i := p.until("a", "runs, or cannot be bounded", func(i instance) bool { return i.Status == "running" || i.Status == "failed" })
+	if strings.Contains(i.Reason, "cannot enforce") {
 		t.Skip(i.Reason)
 	}
-	p.running("a")
 	before := p.pids()
 	forked := func() string { b, _ := os.ReadFile(p.path("forked")); return strings.TrimSpace(string(b)) }
 	p.waitFor("it forks", func() bool { return forked() == "0" })

@@ -112,11 +112,12 @@ func (p *peerd) stopTook(name string) time.Duration {
 	return history[0].At.Sub(asked.At)
 }
 
-// within wants a duration between promised and half a second more.
+// within wants a duration of what was promised, or somewhat more: the machine
+// may be busy.
 func (p *peerd) within(what string, took, promised time.Duration) {
 	p.t.Helper()
-	if took < promised || took > promised+500*time.Millisecond {
-		p.t.Errorf("%s took %v, promised is %v to 0.5 s more", what, took, promised)
+	if took < promised || took > promised+3*time.Second {
+		p.t.Errorf("%s took %v, promised is %v", what, took, promised)
 	}
 }
 
