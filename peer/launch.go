@@ -119,16 +119,16 @@ func (g *generation) live() {
 		return
 	}
 	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvSpawned, Pid: proc.Identity().Pid})
-	g.follow(proc, ready, dir, func(ctx context.Context) { g.begin(ctx, ready, dir) })
+	g.follow(proc, ready, func(ctx context.Context) { g.begin(ctx, ready, dir) })
 }
 
 // follow is the life of a spawned process: begin brings it up, until its end.
-func (g *generation) follow(proc *keeper.Process, ready *readiness, dir string, begin func(context.Context)) {
+func (g *generation) follow(proc *keeper.Process, ready *readiness, begin func(context.Context)) {
 	ctx, stop := context.WithCancel(g.ctx)
 	var starting sync.WaitGroup
 	starting.Go(func() { ready.listen(ctx) })
 	starting.Go(func() { begin(ctx) })
-	g.end(proc, dir, func() {
+	g.end(proc, func() {
 		defer stop()
 		if !g.spec.CCP {
 			stop()
@@ -286,12 +286,11 @@ func (g *generation) beforeStart() error {
 }
 
 // end waits for the leader, then for its tree, and tells both. stopStart ends
-// what still tries to bring the component up. A process that is let go lives on,
-// and so does its folder.
-func (g *generation) end(proc *keeper.Process, dir string, stopStart func()) {
+// what still tries to bring the component up. A process that is let go lives on.
+func (g *generation) end(proc *keeper.Process, stopStart func()) {
 	defer proc.Release()
 	if heir := g.heir(proc); heir != nil {
-		g.end(heir, dir, stopStart)
+		g.end(heir, stopStart)
 		return
 	}
 	letGo := false
@@ -326,7 +325,6 @@ func (g *generation) end(proc *keeper.Process, dir string, stopStart func()) {
 	if err := g.output.Drain(); err != nil {
 		g.log.Warn("cannot store the last output", "error", err)
 	}
-	g.tidy(dir)
 	if len(left) > 0 {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvGone})
 		return
@@ -399,7 +397,7 @@ func (g *generation) Release() {
 }
 
 // Settled implements supervisor.Settler: the exit is on disk, and nobody else
-// needs to remember it.
+// needs to remember it. Until then a next peer would find all of it.
 func (g *generation) Settled() {
 	out := g.capture()
 	if out == nil {
@@ -409,6 +407,7 @@ func (g *generation) Settled() {
 		if err := out.Forget(); err != nil {
 			g.log.Warn("the keeper cannot forget", "error", err)
 		}
+		g.tidy(g.l.folder(g.spec, g.number))
 	})
 }
 

@@ -37,7 +37,7 @@ func (g *generation) resume(a supervisor.Adoption) {
 	}
 	defer ready.close()
 	if !l.Alive() {
-		g.end(proc, dir, func() {})
+		g.end(proc, func() {})
 		return
 	}
 	recovered := lifecycle.Event{
@@ -48,7 +48,7 @@ func (g *generation) resume(a supervisor.Adoption) {
 	if a.Status != lifecycle.Stopping {
 		g.sink.Emit(recovered)
 	}
-	g.follow(proc, ready, dir, func(ctx context.Context) {
+	g.follow(proc, ready, func(ctx context.Context) {
 		if a.Status == lifecycle.Stopping { // asked over the channel, if there is one
 			_ = g.rejoinFor(ctx, dir, rejoinToStop)
 			g.sink.Emit(recovered)

@@ -218,8 +218,11 @@ func (r *recovery) closeHistory(row journal.Instance, last journal.Record, f *fo
 		return nil
 	}
 	exit := process.Exit{Code: -1, Reason: "it ended while no peer was watching"}
-	if f != nil && f.exit != nil {
+	switch {
+	case f != nil && f.exit != nil:
 		exit = *f.exit
+	case f == nil && last.Pid == 0 && r.p.keeper != nil:
+		exit.Reason = "not spawned: the peer died before it asked the keeper for a process"
 	}
 	steps, err := r.p.toRest(last, exit)
 	if len(steps) == 0 || err != nil {
