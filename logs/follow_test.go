@@ -46,6 +46,28 @@ func (f *follower) expect(t *testing.T, want string) {
 	}
 }
 
+// expectWhole is expect for a line whose end may come late: it is shown in
+// pieces then.
+func (f *follower) expectWhole(t *testing.T, want string) {
+	t.Helper()
+	text := ""
+	for {
+		select {
+		case l := <-f.lines:
+			text += l.Text
+			if l.Partial {
+				continue
+			}
+			if text != want {
+				t.Fatalf("read %q, want %q", text, want)
+			}
+			return
+		case <-time.After(20 * time.Second):
+			t.Fatalf("%q does not come", want)
+		}
+	}
+}
+
 func TestFollowGoesOnAcrossEverything(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "later")
 	f := follow(t, dir, Query{Tail: -1})

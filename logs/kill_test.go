@@ -81,7 +81,7 @@ func TestKilledCaptureLosesAndDoublesNothing(t *testing.T) {
 	}
 	wg.Wait()
 	for i := range lines {
-		f.expect(t, fmt.Sprintf("line %d", i))
+		f.expectWhole(t, fmt.Sprintf("line %d", i))
 	}
 	_ = k.Process.Kill()
 	_ = k.Wait()
