@@ -91,7 +91,7 @@ func (f *foreign) hello() {
 // TestForeignConnector goes through a connection's life as the frames of
 // another program have it.
 func TestForeignConnector(t *testing.T) {
-	n := run(t, func(o *Options) { o.HealthInterval = 100 * time.Millisecond })
+	n := run(t, func(o *Options) { o.HealthInterval = time.Second })
 	f := dialForeign(t, n)
 	f.hello()
 	id := f.read(`t:COMMAND;;et:HEALTH_CHECK;;e:{"id":"([^"]+)","type":"HEALTH_CHECK","payload":{},"expiresAt":"[^"]+"}`)
