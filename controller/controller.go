@@ -9,6 +9,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/google/uuid"
 	"golang.org/x/sync/errgroup"
 
 	"github.com/seed-04209a44/peerd/exchange"
@@ -90,9 +91,15 @@ func (c *Controller) Run(ctx context.Context) error {
 		c.stop()
 		return err
 	}
+	me := []byte(uuid.NewString())
+	lease, err := c.beginLease(ctx, me)
+	if err != nil {
+		c.stop()
+		return err
+	}
 	g, inner := errgroup.WithContext(life)
 	ready := c.follow(inner, g)
-	g.Go(func() error { return c.live(inner) })
+	g.Go(func() error { return c.live(inner, me, lease) })
 	select {
 	case <-ready:
 		c.work(inner, g)

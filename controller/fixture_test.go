@@ -25,7 +25,7 @@ func TestMain(m *testing.M) {
 }
 
 // patience bounds every wait of a test that is not in a bubble.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // node is a running controller with what it told.
 type node struct {
@@ -93,9 +93,17 @@ func (n *node) until(what string, done func() bool) {
 		case <-deadline.C:
 			n.mu.Lock()
 			defer n.mu.Unlock()
-			n.t.Fatalf("not in time: %s\nevents: %+v", what, n.events)
+			n.t.Fatalf("not in time: %s; %d channels; the last events: %+v", what, n.count(), n.events[max(0, len(n.events)-20):])
 		}
 	}
+}
+
+// count is how many channels there are; a node to wait with has no controller.
+func (n *node) count() int {
+	if n.Controller == nil {
+		return 0
+	}
+	return n.registry.count()
 }
 
 // told counts the events of a kind.

@@ -9,8 +9,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/google/uuid"
-
 	"github.com/seed-04209a44/peerd/exchange/cluster"
 )
 
@@ -84,15 +82,19 @@ func (s store) exists(ctx context.Context, p primary) (bool, error) {
 	return true, nil
 }
 
-// live keeps this node's lease until ctx ends, and then gives it back. It fails
-// when the engine has not taken it for as long as it lasts.
-func (c *Controller) live(ctx context.Context) error {
-	me := []byte(uuid.NewString())
+// beginLease makes this node known. Nothing is decided before that.
+func (c *Controller) beginLease(ctx context.Context, me []byte) (uint64, error) {
 	revision, err := c.store.nodes.Put(ctx, c.node, me, cluster.Any)
 	if err != nil {
-		return fmt.Errorf("cannot begin the lease of node %s: %w", c.node, err)
+		return 0, fmt.Errorf("cannot begin the lease of node %s: %w", c.node, err)
 	}
 	c.leased.Store(true)
+	return revision, nil
+}
+
+// live keeps this node's lease until ctx ends, and then gives it back. It fails
+// when the engine has not taken it for as long as it lasts.
+func (c *Controller) live(ctx context.Context, me []byte, revision uint64) error {
 	tick := time.NewTicker(c.o.Lease / 3)
 	defer tick.Stop()
 	renewed := time.Now()

@@ -91,7 +91,7 @@ func (f *foreign) hello() {
 // TestForeignConnector goes through a connection's life as the frames of
 // another program have it.
 func TestForeignConnector(t *testing.T) {
-	n := run(t, func(o *Options) { o.HealthInterval = 100 * time.Millisecond })
+	n := run(t, func(o *Options) { o.HealthInterval = time.Second })
 	f := dialForeign(t, n)
 	f.hello()
 	id := f.read(`t:COMMAND;;et:HEALTH_CHECK;;e:{"id":"([^"]+)","type":"HEALTH_CHECK","payload":{},"expiresAt":"[^"]+"}`)
@@ -176,7 +176,7 @@ func TestBigCommandsBothWays(t *testing.T) {
 func TestAThousandComeBack(t *testing.T) {
 	const count = 1000
 	engine := cluster.NewMemory().Engine("one")
-	var attempts atomic.Int64
+	var attempts, forGood atomic.Int64
 	start := func(address string) (*node, string, func()) {
 		n := run(t, func(o *Options) { o.Engine = engine })
 		l, err := net.Listen("tcp", address)
@@ -192,7 +192,12 @@ func TestAThousandComeBack(t *testing.T) {
 	for i := range count {
 		n.dial(fmt.Sprint("t", i%10), fmt.Sprint("p", i), func(o *exchange.ConnectorOptions) {
 			overWeb("http://"+address, websocket.DialOptions{})(o)
-			o.MinBackoff, o.MaxBackoff = time.Second, 0
+			o.MinBackoff, o.MaxBackoff = time.Second, 3*time.Second
+			o.Observe = func(ev exchange.ConnectorEvent) {
+				if ev.Retry < 0 {
+					forGood.Add(1)
+				}
+			}
 			dial := o.Dial
 			o.Dial = func(ctx context.Context, endpoint string) (exchange.Channel, error) {
 				attempts.Add(1)
@@ -206,8 +211,11 @@ func TestAThousandComeBack(t *testing.T) {
 	end()
 	n, _, end = start(address)
 	defer end()
-	n.until("all are back", all)
-	if more := attempts.Load() - before; more > 3*count {
+	n.until("all are back, or have ended for good", func() bool { return all() || forGood.Load() > 0 })
+	if forGood.Load() > 0 {
+		t.Errorf("%d connectors ended for good", forGood.Load())
+	}
+	if more := attempts.Load() - before; more > 20*count {
 		t.Errorf("%d attempts by %d connectors", more, count)
 	}
 	for i := range 10 {
