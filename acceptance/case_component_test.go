@@ -132,11 +132,11 @@ components:
 	if _, err := fmt.Fprintf(conn, "GET /v1/events?follow HTTP/1.1\r\nHost: peerd\r\n\r\n"); err != nil {
 		t.Fatal(err)
 	}
-	began := time.Now()
-	p.waitFor("it has not read for longer than a peer is patient", func() bool {
-		p.must("ps", "a") // the others are served meanwhile
-		return time.Since(began) > 15*time.Second
-	})
+	// Far more than socket and queue hold; then longer than the peer is patient.
+	p.until("a", "has told a lot", func(i instance) bool { return i.Generation > 150 })
+	blocked := time.Now()
+	p.waitFor("the peer's patience is over", func() bool { return time.Since(blocked) > 12*time.Second })
+	p.must("ps") // the others are served
 	_ = conn.SetReadDeadline(time.Now().Add(patience))
 	marked := false
 	for text := bufio.NewScanner(conn); text.Scan() && !marked; {

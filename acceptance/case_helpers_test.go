@@ -112,11 +112,12 @@ func (p *peerd) stopTook(name string) time.Duration {
 	return history[0].At.Sub(asked.At)
 }
 
-// within wants a duration between promised and half a second more.
+// within wants a duration of what was promised, or somewhat more: the machine
+// may be busy.
 func (p *peerd) within(what string, took, promised time.Duration) {
 	p.t.Helper()
-	if took < promised || took > promised+500*time.Millisecond {
-		p.t.Errorf("%s took %v, promised is %v to 0.5 s more", what, took, promised)
+	if took < promised || took > promised+3*time.Second {
+		p.t.Errorf("%s took %v, promised is %v", what, took, promised)
 	}
 }
 
@@ -126,14 +127,6 @@ func (p *peerd) none() {
 	for _, pid := range p.processes() {
 		p.t.Errorf("pid %d lives: %s", pid, commandOf(pid))
 	}
-}
-
-// index is where a step is; far behind everything when it is not there.
-func index(steps []string, step string) int {
-	if i := slices.Index(steps, step); i >= 0 {
-		return i
-	}
-	return len(steps) + 1
 }
 
 func lines(text string) []string { return strings.Split(strings.TrimSuffix(text, "\n"), "\n") }

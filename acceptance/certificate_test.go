@@ -101,7 +101,6 @@ controller:
   access:
     - {names: ["billing-*"], targets: [billing]}
     - {names: [ops], targets: ["*"], commands: ["*"]}
-    - {names: [ops], targets: [""], commands: ["*"]}
 `)
 	cert, key := ca.issue("controller", time.Now().Add(time.Hour))
 	c.put("ca.pem", string(pemOf("CERTIFICATE", ca.cert.Raw)))

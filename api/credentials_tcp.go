@@ -16,8 +16,12 @@ import (
 var errNoOwner = errors.New("the other end is no socket of this host")
 
 // CallerOf finds the user who made a request over a loopback connection to a
-// server of this process. For any other request there is an error.
+// server of this process. For any other request there is an error, and for one
+// whose Host is not this one: a web page elsewhere made a browser send it.
 func CallerOf(r *http.Request) (Credentials, error) {
+	if err := sameHost(r); err != nil {
+		return Credentials{}, err
+	}
 	local, ok := r.Context().Value(http.LocalAddrContextKey).(*net.TCPAddr)
 	remote, err := net.ResolveTCPAddr("tcp", r.RemoteAddr)
 	if !ok || err != nil {

@@ -56,6 +56,7 @@ type flaky struct {
 }
 
 func (f *flaky) register(m *exchange.Mux) {
+	m.Replies = nil // every command that is sent is seen
 	m.Handle("TRY", func(_ context.Context, req *exchange.Request) (any, error) {
 		f.mu.Lock()
 		defer f.mu.Unlock()
@@ -210,20 +211,34 @@ func TestBatchSurvivesTheLossOfItsTarget(t *testing.T) {
 }
 
 func TestBatchesOfOneTargetDoNotMix(t *testing.T) {
-	n := run(t, nil)
-	var ids []string
-	for range 5 {
-		ids = append(ids, n.execute(batchOf(t, "t", "EFFECT", 5)).ID)
-	}
-	p := n.join("t", "p", nil)
-	var want []string
-	for _, id := range ids {
-		n.wait(id)
-		want = append(want, numbers(5)...)
-	}
-	if got := p.effects(); !slices.Equal(got, want) {
-		t.Errorf("effects %v", got)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		n := run(t, nil)
+		var ids []string
+		for range 5 {
+			ids = append(ids, n.execute(batchOf(t, "t", "SLOW", 5)).ID)
+		}
+		var mu sync.Mutex
+		var got, want []string
+		n.join("t", "p", func(o *exchange.ConnectorOptions) {
+			o.Channel.Handlers.Handle("SLOW", func(_ context.Context, req *exchange.Request) (any, error) {
+				time.Sleep(time.Second)
+				mu.Lock()
+				defer mu.Unlock()
+				got = append(got, string(req.Payload))
+				return nil, nil
+			})
+		})
+		for _, id := range ids {
+			n.wait(id)
+			want = append(want, numbers(5)...)
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		if !slices.Equal(got, want) {
+			t.Errorf("effects %v", got)
+		}
+		n.stop()
+	})
 }
 
 func TestBatchIsCancelled(t *testing.T) {
@@ -322,6 +337,11 @@ func TestBatchesThatAreNotTaken(t *testing.T) {
 	if _, err := n.Batches().Execute(t.Context(), batchOf(t, "t", "EFFECT", 1)); !errors.Is(err, ErrBatchesFull) {
 		t.Errorf("one more than there is room for: %v", err)
 	}
+	small := run(t, func(o *Options) { o.Batches.MaxBytes = 100 })
+	small.execute(batchOf(t, "t", "EFFECT", 2))
+	if _, err := small.Batches().Execute(t.Context(), batchOf(t, "t", "EFFECT", 1)); !errors.Is(err, ErrBatchesFull) {
+		t.Errorf("more bytes than there is room for: %v", err)
+	}
 	off := run(t, func(o *Options) { o.Batches.Disabled = true })
 	if _, err := off.Batches().Execute(t.Context(), b); !errors.Is(err, ErrBatchesOff) {
 		t.Errorf("turned off: %v", err)
@@ -343,8 +363,8 @@ func TestOldBatchesAreSwept(t *testing.T) {
 		if _, err := n.Batches().Get(waiting); err != nil {
 			t.Errorf("a batch that waits: %v", err)
 		}
-		if n.Batches().view.count() != 1 {
-			t.Errorf("%d batches are left", n.Batches().view.count())
+		if count, bytes := n.Batches().view.size(); count != 1 || bytes == 0 || bytes > 1000 {
+			t.Errorf("%d batches of %d bytes are left", count, bytes)
 		}
 		n.stop()
 	})

@@ -3,12 +3,10 @@ package controller
 import (
 	"cmp"
 	"encoding/json"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"sync"
-	"time"
 
 	"github.com/seed-04209a44/peerd/exchange"
 	"github.com/seed-04209a44/peerd/exchange/cluster"
@@ -32,12 +30,18 @@ type record struct {
 	revision  uint64 // of state
 	replies   map[int]outcome
 	cancelled bool
-	version   uint64            // of the view, when it last changed
-	seen      map[string]uint64 // the revision of each of its keys
+	version   uint64          // of the view, when it last changed
+	seen      map[string]seen // of each of its keys
 
 	running bool // a pass of this node is under way
 	hurry   bool // the target is back: do not wait until due
 	stop    func()
+}
+
+// seen is what was last seen of a key.
+type seen struct {
+	revision uint64
+	bytes    int
 }
 
 // outcome is what became of a command.
@@ -51,6 +55,7 @@ type batchView struct {
 	mu      sync.Mutex // guards all below
 	version uint64
 	records map[string]*record
+	bytes   int           // of all records
 	news    chan struct{} // closed and replaced with each change
 	wake    chan struct{} // the scheduler should look
 }
@@ -78,13 +83,15 @@ func (v *batchView) apply(e cluster.Entry) (changed Batch, ok bool) {
 	defer v.mu.Unlock()
 	r := v.records[id]
 	if r == nil {
-		r = &record{id: id, replies: make(map[int]outcome), seen: make(map[string]uint64)}
+		r = &record{id: id, replies: make(map[int]outcome), seen: make(map[string]seen)}
 		v.records[id] = r
 	}
-	if e.Revision <= r.seen[e.Key] {
+	last := r.seen[e.Key]
+	if e.Revision <= last.revision {
 		return Batch{}, false // known already, from the write itself
 	}
-	r.seen[e.Key] = e.Revision
+	r.seen[e.Key] = seen{e.Revision, len(e.Value)}
+	v.bytes += len(e.Value) - last.bytes
 	there, before := r.defined, r.status()
 	r.change(kind, number, e)
 	if r.empty() {
@@ -192,10 +199,11 @@ func (v *batchView) revisionOf(id string) uint64 {
 	return 0
 }
 
-func (v *batchView) count() int {
+// size returns how many batches there are, and how many bytes they are.
+func (v *batchView) size() (count, bytes int) {
 	v.mu.Lock()
 	defer v.mu.Unlock()
-	return len(v.records)
+	return len(v.records), v.bytes
 }
 
 func (v *batchView) list(keep func(Batch) bool) []Batch {
@@ -247,98 +255,4 @@ func (v *batchView) targetIsBack(target string) {
 			v.poke()
 		}
 	}
-}
-
-// pass is one pass of a batch, with all it needs to know.
-type pass struct {
-	id       string
-	def      definition
-	state    progress
-	revision uint64
-	replies  map[int]outcome
-}
-
-// start picks the batches whose next pass is to begin now, at most one for each
-// target, the oldest first, and marks them as running. It also returns those
-// that are to be ended without a pass, and the time until the next is due.
-func (v *batchView) start(now time.Time, mine, there func(target string) bool) (passes, cancelled []pass, wait time.Duration) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	wait = time.Hour
-	busy, first := make(map[string]bool), make(map[string]*record)
-	for _, r := range v.records {
-		if r.running {
-			busy[r.def.Target] = true
-		}
-	}
-	for _, r := range v.records {
-		target := r.def.Target
-		switch {
-		case !r.defined || r.running || r.status().Terminal() || !mine(target):
-		case r.cancelled:
-			r.running = true
-			cancelled = append(cancelled, r.pass())
-		case busy[target] || !there(target):
-		case r.status() == BatchPending && !r.hurry && now.Before(r.state.Due):
-			wait = min(wait, r.state.Due.Sub(now))
-		case first[target] == nil || older(r, first[target]):
-			first[target] = r
-		}
-	}
-	for _, r := range first {
-		r.running, r.hurry = true, false
-		passes = append(passes, r.pass())
-	}
-	return passes, cancelled, wait
-}
-
-func older(a, b *record) bool {
-	return cmp.Or(a.def.Created.Compare(b.def.Created), cmp.Compare(a.id, b.id)) < 0
-}
-
-func (r *record) pass() pass {
-	return pass{id: r.id, def: r.def, state: r.state, revision: r.revision, replies: maps.Clone(r.replies)}
-}
-
-// stoppable says how the pass of a batch is stopped when the batch is cancelled.
-func (v *batchView) stoppable(id string, stop func()) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	r := v.records[id]
-	if r.cancelled {
-		stop()
-	}
-	r.stop = stop
-}
-
-// finished marks that a pass is over.
-func (v *batchView) finished(id string) {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	r := v.records[id]
-	r.running, r.stop = false, nil
-	if r.empty() {
-		delete(v.records, id)
-	}
-	v.poke()
-}
-
-// old returns the keys of the batches that ended before a time, and those that
-// are left over, definitions first.
-func (v *batchView) old(before time.Time, mine func(target string) bool) [][]string {
-	v.mu.Lock()
-	defer v.mu.Unlock()
-	var all [][]string
-	for id, r := range v.records {
-		ended := r.defined && mine(r.def.Target) && r.status().Terminal() && r.state.Ended.Before(before)
-		if r.running || r.defined && !ended {
-			continue
-		}
-		keys := []string{definitionKey(id), progressKey(id), cancelKey(id)}
-		for n := range r.replies {
-			keys = append(keys, replyKey(id, n))
-		}
-		all = append(all, keys)
-	}
-	return all
 }

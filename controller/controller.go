@@ -34,6 +34,9 @@ type Controller struct {
 	timers     sync.WaitGroup
 	running    chan struct{} // closed when connectors are taken in
 	joined     chan struct{} // another controller has joined
+	lapsed     chan struct{} // this node's lease was seen to be gone
+	leased     atomic.Bool   // this node's lease is held, as far as is known
+	settled    atomic.Bool   // connectors have had the time to come back after a start
 
 	mu       sync.Mutex // guards all below
 	state    state
@@ -59,7 +62,7 @@ func New(o Options) (*Controller, error) {
 	}
 	c := &Controller{
 		o: o, node: o.Engine.Node(), registry: newRegistry(o.Engine.Node()), health: newHealth(),
-		running: make(chan struct{}), joined: make(chan struct{}, 1),
+		running: make(chan struct{}), joined: make(chan struct{}, 1), lapsed: make(chan struct{}, 1),
 	}
 	c.batches, c.partitions = newBatches(c), &partitions{c: c}
 	c.web = websocket.NewServer(websocket.ServerOptions{
@@ -81,6 +84,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	if err := c.begin(); err != nil {
 		return err
 	}
+	defer c.hub.end()
 	var err error
 	if c.store, err = openStore(ctx, c.o); err != nil {
 		c.stop()
@@ -108,7 +112,6 @@ func (c *Controller) Run(ctx context.Context) error {
 	err = g.Wait()
 	c.tellers.Wait()
 	c.timers.Wait()
-	c.hub.end()
 	return err
 }
 
@@ -149,6 +152,7 @@ func (c *Controller) work(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { return c.checkHealth(ctx) })
 	g.Go(func() error { return c.elect(ctx) })
 	g.Go(func() error { return c.rebalance(ctx) })
+	c.later(ctx, c.o.Lease, c.settleInherited)
 	c.mu.Lock()
 	c.state = open
 	c.mu.Unlock()

@@ -192,10 +192,14 @@ func TestDrainLetsCommandsEnd(t *testing.T) {
 	n := run(t, nil)
 	release, begun := make(chan struct{}), make(chan struct{})
 	p := n.join("t", "p", func(o *exchange.ConnectorOptions) {
-		o.Channel.Handlers.Handle("SLOW", func(context.Context, *exchange.Request) (any, error) {
+		o.Channel.Handlers.Handle("SLOW", func(ctx context.Context, _ *exchange.Request) (any, error) {
 			close(begun)
-			<-release
-			return "done", nil
+			select {
+			case <-release:
+				return "done", nil
+			case <-ctx.Done():
+				return nil, ctx.Err()
+			}
 		})
 	})
 	var wg sync.WaitGroup
@@ -389,4 +393,75 @@ func TestEventsAreJSON(t *testing.T) {
 	if err != nil || string(data) != want {
 		t.Errorf("%s, %v", data, err)
 	}
+}
+
+// TestAControllerThatWasPaused loses its lease and its channels to the others,
+// and makes them known again.
+func TestAControllerThatWasPaused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet := cluster.NewMemory()
+		on := func(name string) *node { return run(t, func(o *Options) { o.Engine = fleet.Engine(name) }) }
+		a, b := on("a"), on("b")
+		p := a.join("t", "p", nil)
+		synctest.Wait()
+		term := p.term()
+		for _, alone := range []bool{true, false} {
+			want := 1
+			if !alone {
+				b.join("t", "q", nil)
+				want = 2
+			}
+			// As if a had been paused for longer than its lease.
+			ch := a.registry.links()[0].channel("a")
+			if err := errors.Join(a.store.nodes.Delete(t.Context(), "a", cluster.Any), a.store.withdraw(t.Context(), ch)); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+			for _, n := range []*node{a, b} {
+				primaries := 0
+				for _, ch := range n.Target("t") {
+					if ch.Primary {
+						primaries++
+					}
+				}
+				if len(n.Target("t")) != want || primaries != 1 {
+					t.Errorf("%s sees %+v", n.o.Engine.Node(), n.Target("t"))
+				}
+			}
+		}
+		if p.term() <= term {
+			t.Errorf("p was told of term %d, and then of %d", term, p.term())
+		}
+		a.stop()
+		b.stop()
+	})
+}
+
+// TestTargetsComeBackAfterARestart: a target whose connector returns in time has
+// not gone, one whose connector does not has, a lease later.
+func TestTargetsComeBackAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet := cluster.NewMemory()
+		on := func() *node { return run(t, func(o *Options) { o.Engine = fleet.Engine("one") }) }
+		first := on()
+		p := first.join("back", "p", nil)
+		first.join("gone", "q", nil)
+		synctest.Wait()
+		term := p.term()
+		first.stop()
+		if first.told(PrimaryVacated) != 0 {
+			t.Error("stopping made the targets go")
+		}
+		second := on()
+		p = second.join("back", "p", nil)
+		time.Sleep(DefaultLease - time.Second)
+		if !p.isPrimary() || p.term() <= term || second.told(PrimaryVacated) != 0 {
+			t.Errorf("back: primary %v in term %d after %d; %d have gone", p.isPrimary(), p.term(), term, second.told(PrimaryVacated))
+		}
+		time.Sleep(2 * time.Second)
+		if second.told(PrimaryVacated) != 1 {
+			t.Errorf("%d have gone, want 1", second.told(PrimaryVacated))
+		}
+		second.stop()
+	})
 }

@@ -36,7 +36,8 @@ type Options struct {
 	// Engine is what the controllers of a fleet share.
 	Engine cluster.Engine
 	// Hello has the last word on a connector's target; an error refuses the
-	// connector for good. nil gives it the target it proposes.
+	// connector for good, one that wraps exchange.ErrTryAgain for now. nil gives it
+	// the target it proposes.
 	Hello func(context.Context, Proposal) (target string, err error)
 	// Authenticate decides on an upgrade: websocket.ErrUnauthorized (wrapped or
 	// not) is answered 401, any other error 500. nil accepts everybody.
@@ -47,7 +48,8 @@ type Options struct {
 	// Handlers answers the commands of a connector; called once per channel.
 	// nil answers none.
 	Handlers func(Channel) *exchange.Mux
-	// Observe is told of everything that happens; it must not block.
+	// Observe is told of everything that happens, from several goroutines; it
+	// must not block.
 	Observe func(Event)
 
 	WebSocket websocket.Options

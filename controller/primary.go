@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"time"
 
+	"golang.org/x/sync/errgroup"
+
 	"github.com/seed-04209a44/peerd/controller/election"
 	"github.com/seed-04209a44/peerd/exchange"
 	"github.com/seed-04209a44/peerd/exchange/cluster"
@@ -16,6 +18,10 @@ import (
 // again.
 const electAgain = time.Second
 
+// elections is how many targets are looked at side by side: each election is a
+// durable write.
+const elections = 16
+
 // elect looks at each target that has changed, until ctx ends.
 func (c *Controller) elect(ctx context.Context) error {
 	for {
@@ -24,18 +30,28 @@ func (c *Controller) elect(ctx context.Context) error {
 			return nil
 		case <-c.registry.wake:
 		}
+		var g errgroup.Group
+		g.SetLimit(elections)
 		for _, target := range c.registry.takeDirty() {
-			if err := c.settle(ctx, target); err != nil && ctx.Err() == nil {
-				c.event(Event{Kind: EngineTrouble, Target: target, Detail: err.Error()})
-				c.later(ctx, electAgain, func() { c.registry.again(target) })
-			}
+			g.Go(func() error {
+				if err := c.settle(ctx, target); err != nil && ctx.Err() == nil {
+					c.event(Event{Kind: EngineTrouble, Target: target, Detail: err.Error()})
+					c.later(ctx, electAgain, func() { c.registry.again(target) })
+				}
+				return nil
+			})
 		}
+		_ = g.Wait() // the errors have been told
 	}
 }
 
 // settle makes a target have the primary it should have, and tells this node's
-// channels of it.
+// channels of it. A node whose lease has gone decides nothing: the others would
+// undo it.
 func (c *Controller) settle(ctx context.Context, target string) error {
+	if !c.leased.Load() {
+		return nil
+	}
 	v := c.registry.look(target)
 	switch d := election.Decide(v.election(), v.candidates, rand.IntN); d.Action {
 	case election.Elect:
@@ -47,22 +63,43 @@ func (c *Controller) settle(ctx context.Context, target string) error {
 		}
 		v = c.registry.look(target)
 	case election.Vacate:
-		if alive, err := c.alive(ctx, v.record); err != nil || alive {
+		if err := c.vacate(ctx, target, v.record); err != nil {
 			return err
-		}
-		switch err := c.store.vacate(ctx, target, v.record.revision); {
-		case errors.Is(err, cluster.ErrConflict): // somebody was faster: the watch will tell
-		case err != nil:
-			return err
-		default:
-			c.registry.dropPrimary(target, v.record.revision)
-			c.event(Event{Kind: PrimaryVacated, Target: target, Term: v.record.revision})
 		}
 	}
 	for _, l := range v.links {
 		c.tell(ctx, l, exchange.Primary{Primary: l.id == v.record.Channel, Term: v.record.revision})
 	}
 	return nil
+}
+
+// vacate takes out the record of a target that has no channel. It stays when the
+// controller stops, and for a while after it has started again: connectors are
+// coming back, and a target that was away for a moment has not gone.
+func (c *Controller) vacate(ctx context.Context, target string, p primary) error {
+	if !c.isOpen() || p.inherited && !c.settled.Load() {
+		return nil
+	}
+	if alive, err := c.alive(ctx, p); err != nil || alive {
+		return err
+	}
+	err := c.store.vacate(ctx, target, p.revision)
+	if errors.Is(err, cluster.ErrConflict) { // somebody was faster: the watch will tell
+		return nil
+	}
+	if err == nil {
+		c.registry.dropPrimary(target, p.revision)
+		c.event(Event{Kind: PrimaryVacated, Target: target, Term: p.revision})
+	}
+	return err
+}
+
+// settleInherited has the targets looked at that have not come back in time.
+func (c *Controller) settleInherited() {
+	c.settled.Store(true)
+	for _, target := range c.registry.inherited() {
+		c.registry.again(target)
+	}
 }
 
 // alive asks the engine whether a primary that is not in view is there all the

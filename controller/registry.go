@@ -21,9 +21,10 @@ type Channel struct {
 
 // primary is the record of a target's primary.
 type primary struct {
-	Channel  string `json:"channel"`
-	Node     string `json:"node"`
-	revision uint64
+	Channel   string `json:"channel"`
+	Node      string `json:"node"`
+	revision  uint64
+	inherited bool // it was there before this controller began
 }
 
 // entry is a channel in the registry; link is nil if another node has it.
@@ -181,6 +182,18 @@ func (r *registry) dropPrimary(target string, revision uint64) {
 		delete(r.primaries, target)
 		r.mark(target)
 	}
+}
+
+// inherited returns the targets whose primary was there before this controller.
+func (r *registry) inherited() (targets []string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for target, p := range r.primaries {
+		if p.inherited {
+			targets = append(targets, target)
+		}
+	}
+	return targets
 }
 
 // view is a target as this node sees it.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -84,12 +85,14 @@ func (s store) exists(ctx context.Context, p primary) (bool, error) {
 }
 
 // live keeps this node's lease until ctx ends, and then gives it back. It fails
-// if the lease was lost.
+// when the engine has not taken it for as long as it lasts.
 func (c *Controller) live(ctx context.Context) error {
 	me := []byte(uuid.NewString())
-	if _, err := c.store.nodes.Put(ctx, c.node, me, cluster.Any); err != nil {
+	revision, err := c.store.nodes.Put(ctx, c.node, me, cluster.Any)
+	if err != nil {
 		return fmt.Errorf("cannot begin the lease of node %s: %w", c.node, err)
 	}
+	c.leased.Store(true)
 	tick := time.NewTicker(c.o.Lease / 3)
 	defer tick.Stop()
 	renewed := time.Now()
@@ -100,18 +103,46 @@ func (c *Controller) live(ctx context.Context) error {
 			defer cancel()
 			_ = c.store.nodes.Delete(last, c.node, cluster.Any) // else it expires
 			return nil
+		case <-c.lapsed:
 		case <-tick.C:
 		}
-		timed, cancel := context.WithTimeout(ctx, c.o.Lease/3)
-		_, err := c.store.nodes.Put(timed, c.node, me, cluster.Any)
-		cancel()
+		next, err := c.renew(ctx, me, revision)
 		switch {
 		case err == nil:
-			renewed = time.Now()
+			revision, renewed = next, time.Now()
 		case time.Since(renewed) >= c.o.Lease && ctx.Err() == nil:
 			return fmt.Errorf("the lease of node %s was lost: %w", c.node, err)
 		}
 	}
+}
+
+// renew renews the lease. If it has expired, because this process was paused,
+// the others have taken its channels out: they are made known again.
+func (c *Controller) renew(ctx context.Context, me []byte, after uint64) (uint64, error) {
+	ctx, cancel := context.WithTimeout(ctx, c.o.Lease/3)
+	defer cancel()
+	revision, err := c.store.nodes.Put(ctx, c.node, me, after)
+	switch {
+	case err == nil && c.leased.Load():
+		return revision, nil
+	case err != nil && !errors.Is(err, cluster.ErrConflict):
+		return 0, err
+	}
+	c.event(Event{Kind: EngineTrouble, Detail: "the lease of node " + c.node + " had expired"})
+	if revision, err = c.store.nodes.Put(ctx, c.node, me, cluster.Any); err != nil {
+		return 0, err
+	}
+	links := slices.DeleteFunc(c.registry.links(), func(l *link) bool { return l.over.Load() })
+	for _, l := range links {
+		if err := c.store.announce(ctx, l.channel(c.node)); err != nil {
+			return 0, err
+		}
+	}
+	c.leased.Store(true)
+	for _, l := range links {
+		c.registry.again(l.target)
+	}
+	return revision, nil
 }
 
 // watchNodes follows which nodes there are; ready is called once.
@@ -122,6 +153,9 @@ func (c *Controller) watchNodes(ctx context.Context, ready func()) error {
 		case e.Ready:
 			begun = true
 			ready()
+		case e.Key == c.node && e.Deleted && begun:
+			c.leased.Store(false)
+			signal(c.lapsed)
 		case e.Key == c.node:
 		case !e.Deleted:
 			if c.registry.nodeCame(e.Key) && begun {
@@ -178,15 +212,17 @@ func (c *Controller) watchChannels(ctx context.Context, ready func()) error {
 
 // watchPrimaries follows who is primary of which target.
 func (c *Controller) watchPrimaries(ctx context.Context, ready func()) error {
+	begun := false
 	return c.store.primaries.Watch(ctx, "", func(e cluster.Entry) {
 		var p primary
 		switch {
 		case e.Ready:
+			begun = true
 			ready()
 		case e.Deleted:
 			c.registry.dropPrimary(e.Key, e.Revision)
 		case json.Unmarshal(e.Value, &p) == nil:
-			p.revision = e.Revision
+			p.revision, p.inherited = e.Revision, !begun
 			c.registry.setPrimary(e.Key, p)
 		}
 	})

@@ -289,7 +289,7 @@ func TestAnExitWithoutAKeeperIsSeen(t *testing.T) {
 // A keeper in use does not heed what ends programs; one without use leaves.
 func TestTheKeeperLeavesWhenThereIsNothingToKeep(t *testing.T) {
 	u := newUser(t)
-	c, p := u.sh("a", "exec sleep 600", u.output("a"))
+	_, p := u.sh("a", "exec sleep 600", u.output("a"))
 	pid := u.client.Pid()
 	_ = u.client.Close()
 	for _, sig := range []syscall.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP} {

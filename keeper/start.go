@@ -99,14 +99,17 @@ func takeLock(f *os.File) error {
 			if err != nil {
 				return fmt.Errorf("cannot lock the keeper's folder: %w", err)
 			}
-			lock = f
-			return nil
+			return holdForEver(f)
 		}
 	}
 }
 
-// lock keeps the file from being closed.
-var lock *os.File
+// holdForEver keeps a lock until the process ends: the descriptor that it makes
+// is never closed.
+func holdForEver(f *os.File) error {
+	_, err := sys.FcntlInt(f.Fd(), sys.F_DUPFD_CLOEXEC, 0)
+	return err
+}
 
 // heedNothing keeps the signals that end programs from ending this one; its
 // children get them as usual.

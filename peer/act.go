@@ -76,6 +76,7 @@ func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a 
 	if err != nil {
 		return nil, err
 	}
+	a.judge = healthyToo(a.judge)
 	var all []control.Outcome
 	for _, v := range views {
 		out, err := p.actOn(ctx, []*supervisor.View{v}, r, tell, a)
@@ -85,6 +86,18 @@ func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a 
 		}
 	}
 	return all, nil
+}
+
+// healthyToo has success wait for the health check, where there is one: the
+// next instance goes down only when this one serves again.
+func healthyToo(judge func(before, v *supervisor.View) verdict) func(before, v *supervisor.View) verdict {
+	return func(before, v *supervisor.View) verdict {
+		is := judge(before, v)
+		if is == succeeded && v.Machine.Status == lifecycle.Running && v.Spec.Health != nil && v.Health != supervisor.HealthGood {
+			return undecided
+		}
+		return is
+	}
 }
 
 func (p *Peer) act(ctx context.Context, r control.ActRequest, tell progress, a action) ([]control.Outcome, error) {

@@ -80,6 +80,7 @@ func (p *Peer) connect(ctx context.Context, m membership) {
 	defer func() {
 		p.standing.disconnect()
 		p.degraded.set("connector", nil)
+		p.degraded.set("primary", nil)
 		p.fleet.end()
 	}()
 	for ctx.Err() == nil {
@@ -183,6 +184,7 @@ func (p *Peer) fleetHealth(context.Context) exchange.Health {
 // primaryTold takes in PRIMARY.
 func (p *Peer) primaryTold(_ context.Context, told exchange.Primary) error {
 	err := p.standing.tell(told)
+	p.degraded.set("primary", err)
 	if err != nil {
 		p.log.Warn("cannot accept what the controller says of the primary", "primary", told.Primary, "term", told.Term, "error", err)
 		return err

@@ -143,9 +143,9 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 }
 
 // fleetRoutes takes in connectors where they connect, and serves the management
-// everywhere else.
+// everywhere else, though not to what other web pages make a browser send.
 func fleetRoutes(c *controller.Controller) http.Handler {
-	connectors, management := c.Handler(), c.Management()
+	connectors, management := c.Handler(), http.NewCrossOriginProtection().Handler(c.Management())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/exchange/controller" || strings.HasPrefix(r.URL.Path, "/ws/controller/") {
 			connectors.ServeHTTP(w, r)

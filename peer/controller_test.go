@@ -1,6 +1,8 @@
 package peer_test
 
 import (
+	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/seed-04209a44/peerd/control"
@@ -37,4 +39,38 @@ func TestControllerThatCannotListenHarmsNothing(t *testing.T) {
 	if err := second.Call(t.Context(), control.OpStop, control.ActRequest{Selection: control.Selection{All: true}}, &out); err != nil {
 		t.Error(err)
 	}
+}
+
+// Without certificates only somebody on this host may act, and no web page that
+// a browser of this host has open.
+func TestControllerTakesNothingFromWebPages(t *testing.T) {
+	own, _ := runPeerAs(t, shortDir(t), "controller: {listen: '127.0.0.1:0'}\ncomponents: {a: {command: [/bin/sleep, '1000']}}\n")
+	until(t, "it is a target", func() bool { return status(t, own).Controller.Targets == 1 })
+	address := status(t, own).Controller.Listen
+	for name, c := range map[string]struct {
+		host, site string
+		want       int
+	}{
+		"a caller of this host":  {address, "", http.StatusOK},
+		"another page's script":  {address, "cross-site", http.StatusForbidden},
+		"a name that leads here": {"evil.example", "", http.StatusUnauthorized},
+	} {
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+address+"/exchange/targets/p/commands", strings.NewReader(`{"type":"PS"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = c.host
+		if c.site != "" {
+			r.Header.Set("Sec-Fetch-Site", c.site)
+		}
+		resp, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		_ = resp.Body.Close()
+		if resp.StatusCode != c.want {
+			t.Errorf("%s: %s, want %d", name, resp.Status, c.want)
+		}
+	}
+	http.DefaultClient.CloseIdleConnections()
 }

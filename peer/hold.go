@@ -5,11 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/seed-04209a44/peerd/keeper"
@@ -50,22 +48,6 @@ func (l *launcher) key(spec *profiles.Spec, generation uint64) string {
 
 func keyOf(k supervisor.Key, generation uint64) string {
 	return k.String() + "/" + strconv.FormatUint(generation, 10)
-}
-
-// parseKey is the reverse of keyOf.
-func parseKey(key string) (k supervisor.Key, generation uint64, err error) {
-	rest, number := cutLast(key)
-	k.Application, k.Name = cutLast(rest)
-	generation, err = strconv.ParseUint(number, 10, 64)
-	if k.Application == "" || err != nil {
-		return k, 0, errors.Join(fmt.Errorf("the keeper holds %q, which is no generation", key), err)
-	}
-	return k, generation, nil
-}
-
-func cutLast(s string) (before, after string) {
-	i := strings.LastIndexByte(s, '/')
-	return s[:max(i, 0)], s[i+1:]
 }
 
 // folder is the private folder of a generation. Its name is short, as sockets

@@ -130,6 +130,7 @@ func New(o Options) (*Peer, error) {
 	p.standing = standing{memory: j, lease: primaryLease, changed: p.sup.Reconsider}
 	if m := membershipOf(plan); m != nil {
 		p.standing.join(m.target) // before anything starts
+		p.fleet.begin(*m)
 	}
 	return p, nil
 }

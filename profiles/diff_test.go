@@ -31,6 +31,7 @@ var fieldCases = []struct {
 	{key: "osGroup", base: "", changed: "osGroup: 65534", kind: ChangeRestart},
 	{key: "ready", base: "ready: {startSeconds: 1s}", changed: "ready: {notify: true}", kind: ChangeRestart},
 	{key: "oneShot", base: "ready: {notify: true}\nrestart: {policy: never}", changed: "oneShot: true\nready: {notify: true}\nrestart: {policy: never}", kind: ChangeRestart},
+	{key: "forks", base: "ready: {notify: true}", changed: "forks: true\nready: {notify: true}", kind: ChangeRestart},
 	{key: "sandbox", base: "", changed: "sandbox: {capabilities: []}", kind: ChangeRestart},
 	{key: "checksum", base: "", changed: "checksum: 'sha256:" + strings.Repeat("0", 64) + "'", kind: ChangeRestart},
 	{key: "logs", base: "logs: {maxFiles: 4}", changed: "logs: {maxFiles: 5}", kind: ChangeRestart},

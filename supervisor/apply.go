@@ -142,7 +142,8 @@ func (s *Supervisor) noticed(k Key) {
 	}
 	v := a.view.Load()
 	s.watchGroup(v)
-	if s.leaving[k] && s.isSettled(a, v) && v.AtRest() && v.Machine.Desired == lifecycle.Down {
+	// While the journal refuses its end, it stays: nothing else remembers it.
+	if s.leaving[k] && s.isSettled(a, v) && v.AtRest() && v.Machine.Desired == lifecycle.Down && v.Fault == nil {
 		delete(s.leaving, k)
 		delete(s.gates, k)
 		delete(s.pending, k)

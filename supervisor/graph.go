@@ -15,6 +15,8 @@ type node struct {
 	needs []need     // what it depends on
 	after []follower // who depends on it
 	place int        // in the start order
+	// before are those that its launchOrder waits for.
+	before []Key
 }
 
 // need is one edge to one instance; a dependency on a component with replicas
@@ -53,6 +55,10 @@ func (s *Supervisor) link() {
 				s.nodes[target].after = append(s.nodes[target].after, follower{k, d.Condition, d.Soft})
 			}
 		}
+	}
+	bound := s.orderBound()
+	for k, n := range s.nodes {
+		n.before = s.launchesBefore(k, bound)
 	}
 }
 
@@ -133,8 +139,10 @@ func (s *Supervisor) unmet(n need, starting bool) string {
 	return fmt.Sprintf("waiting for %s to be %s (it is %s%s)", n.key.Name, n.condition, v.Machine.Status, reasonOf(v))
 }
 
+// reasonOf does not go on to what a waiting one waits for: reasons would grow
+// with every step of a chain.
 func reasonOf(v *View) string {
-	if v.Machine.Reason == "" {
+	if v.Machine.Reason == "" || v.Machine.Status == lifecycle.Waiting {
 		return ""
 	}
 	return ": " + v.Machine.Reason
@@ -188,23 +196,58 @@ func (s *Supervisor) lostDependency(v *View) string {
 }
 
 // launchGate holds an instance back while one of its application with a lower
-// launchOrder is on its way up. Orders up to 0 are independent.
+// launchOrder is on its way up.
 func (s *Supervisor) launchGate(k Key) string {
-	spec := s.specs[k]
-	if spec == nil || spec.LaunchOrder <= 0 {
-		return ""
-	}
-	for other, o := range s.specs {
-		if other.Application != k.Application || max(o.LaunchOrder, 0) >= spec.LaunchOrder {
+	for _, other := range s.nodes[k].before {
+		a := s.actor(other)
+		if a == nil {
 			continue
 		}
-		v := s.actor(other).view.Load()
+		v := a.view.Load()
 		_, wanted := s.wanted[other]
 		if !v.Started() && (wanted || v.Machine.Desired == lifecycle.Up) {
-			return fmt.Sprintf("launch order %d waits for %s (it is %s%s)", spec.LaunchOrder, other.Name, v.Machine.Status, reasonOf(v))
+			return fmt.Sprintf("launch order %d waits for %s (it is %s%s)", s.specs[k].LaunchOrder, other.Name, v.Machine.Status, reasonOf(v))
 		}
 	}
 	return ""
+}
+
+// launchesBefore lists who of k's application has a lower launchOrder. Orders
+// up to 0 come first and wait for nobody, save those that depend on one with an
+// order: they come when their dependencies allow it.
+func (s *Supervisor) launchesBefore(k Key, bound map[Key]bool) []Key {
+	order := s.specs[k].LaunchOrder
+	if order <= 0 {
+		return nil
+	}
+	var before []Key
+	for other, o := range s.specs {
+		if other.Application == k.Application && max(o.LaunchOrder, 0) < order && (o.LaunchOrder > 0 || !bound[other]) {
+			before = append(before, other)
+		}
+	}
+	return before
+}
+
+// orderBound are the instances that depend, directly or through others, on one
+// with a launchOrder above 0.
+func (s *Supervisor) orderBound() map[Key]bool {
+	bound := map[Key]bool{}
+	var visit func(Key)
+	visit = func(k Key) {
+		for _, f := range s.nodes[k].after {
+			if !bound[f.key] {
+				bound[f.key] = true
+				visit(f.key)
+			}
+		}
+	}
+	for k, spec := range s.specs {
+		if spec.LaunchOrder > 0 {
+			visit(k)
+		}
+	}
+	return bound
 }
 
 // withNeeds adds to keys what they hard depend on and is down, dependencies

@@ -57,7 +57,7 @@ func dial(t testing.TB, url string, o DialOptions) *Conn {
 }
 
 func ctx(t testing.TB) context.Context {
-	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Minute)
 	t.Cleanup(cancel)
 	return ctx
 }

@@ -71,9 +71,9 @@ func newProcessSettings() map[string]func(p *process, e entry, where string) {
 				p.component.set("enabled", false)
 			}
 		},
-		"is_daemon": func(p *process, e entry, w string) {
+		"is_daemon": func(p *process, e entry, _ string) {
 			if e.value.Value == "true" {
-				p.skip(e.line, w, "let the program run in the foreground; peerd follows the process it starts")
+				p.component.set("forks", true)
 			}
 		},
 	}

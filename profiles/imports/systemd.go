@@ -75,7 +75,7 @@ func (u *unit) finish() error {
 	case "notify", "notify-reload":
 		c.set("ready", newObject().set("notify", true))
 	case "forking":
-		u.skip(1, "Service Type", "forking: let the program run in the foreground; peerd follows the process it starts")
+		c.set("forks", true)
 	case "dbus":
 		u.skip(1, "Service Type", "dbus: it counts as started after startSeconds; name a ready check instead")
 	}

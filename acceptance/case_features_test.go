@@ -1,0 +1,153 @@
+//go:build linux
+
+package acceptance_test
+
+import (
+	"os"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+)
+
+// A rolling restart goes on to the next replica only when the one before is
+// healthy, and stops at the first that is not.
+func TestARollingRestartIsGatedByHealth(t *testing.T) {
+	t.Parallel()
+	p := start(t, `
+defaults: {workingDirectory: .}
+components:
+  web: {command: [/bin/sleep, "600"], replicas: 3, ready: {startSeconds: 10ms},
+    health: {exec: [/usr/bin/test, "!", -e, sick], interval: 50ms, timeout: 5s, failures: 1, onFailure: none}}
+`)
+	names := []string{"web#1", "web#2", "web#3"}
+	p.running(names...)
+	p.healthy(names...)
+	before := p.last()
+	p.must("restart", "--rolling", "web#1", "web#2", "web#3")
+	if got := strings.Join(p.milestones(before, names...), " "); got != "-web#1 +web#1 -web#2 +web#2 -web#3 +web#3" {
+		t.Errorf("order: %s", got)
+	}
+	p.put("sick", "")
+	if r := p.ccpc("restart", "--rolling", "web#1", "web#2", "--timeout", "1s"); r.code != 4 {
+		t.Errorf("a replica that is not healthy: %v", r)
+	}
+	if i := p.of("web#2"); i.Generation != 2 {
+		t.Errorf("the next one was restarted all the same: %v", i)
+	}
+}
+
+func TestAnInstanceThatOutgrowsItsMemoryIsRestarted(t *testing.T) {
+	t.Parallel()
+	const command = "[ -e once ] && exec sleep 600; touch once; x=$(head -c 60000000 /dev/zero | tr '\\0' x); echo ${#x}; sleep 600; echo $x"
+	p := start(t, `
+defaults: {workingDirectory: .}
+components: {a: {command: `+script(strings.ReplaceAll(command, "${#x}", "grown"))+`, resources: {maxMemoryRestart: 30MiB}, restart: {delay: 10ms}}}
+`)
+	p.generation("a", 2)
+	history := p.history("a")
+	why, ok := find(history, func(r record) bool { return strings.Contains(r.Detail, "maxMemoryRestart") })
+	if !ok || why.Cause.String() != "health" {
+		t.Errorf("why it was restarted: %+v", history)
+	}
+}
+
+// A run that is due while the last one lives is left out; a failed run is
+// followed by the next.
+func TestAScheduleDoesNotOverlap(t *testing.T) {
+	t.Parallel()
+	p := start(t, `
+defaults: {workingDirectory: .}
+components:
+  long: {command: [/bin/sh, -c, "sleep 2.5; exit 3"], schedule: "@every 1s"}
+`)
+	p.until("long", "has run twice", func(i instance) bool { return i.Generation == 2 && i.Status == "failed" })
+	p.must("stop", "long")
+	lives := false
+	for _, r := range p.history("long") {
+		switch {
+		case r.Detail == "spawned" && lives:
+			t.Errorf("two runs at a time: %+v", r)
+		case r.Detail == "spawned":
+			lives = true
+		case r.Exit != nil:
+			lives = false
+		}
+	}
+	if r, ok := find(p.history("long"), func(r record) bool { return strings.HasPrefix(r.By, "schedule ") }); !ok || r.Generation != 1 {
+		t.Errorf("who has started it: %+v", r)
+	}
+}
+
+// A change of a watched file restarts.
+func TestAWatchedFileRestarts(t *testing.T) {
+	t.Parallel()
+	p := prepare(t, `components: {a: {command: [/bin/sleep, "600"], watch: [./src], ready: {startSeconds: 10ms}}}`)
+	if err := os.MkdirAll(p.path("src/deep"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	p.run()
+	p.ready()
+	p.running("a")
+	p.put("src/deep/file", "one")
+	p.generation("a", 2)
+}
+
+// Hooks run around start and stop, in order, within their budgets; a preStart
+// that fails is a failed start.
+func TestHooksAroundStartAndStop(t *testing.T) {
+	t.Parallel()
+	note := func(word string) string { return script("echo " + word + " >>steps") }
+	p := start(t, `
+defaults: {workingDirectory: ., restart: {policy: never}}
+components:
+  a: {command: `+script("echo runs >>steps; trap 'echo stops >>steps; exit 0' TERM; echo armed; while :; do sleep 0.05; done")+`, `+armed+`,
+    hooks: {preStart: `+note("preStart")+`, postStart: `+note("postStart")+`, preStop: `+note("preStop")+`, postStop: `+note("postStop")+`}}
+  b: {command: [/bin/sleep, "600"], hooks: {preStart: [/bin/false]}}
+  c: {command: [/bin/sleep, "600"], componentStopWaitTime: 1s, hooks: {preStop: [/bin/sleep, "600"]}}
+`)
+	p.running("a", "c")
+	steps := func() string {
+		b, _ := os.ReadFile(p.path("steps"))
+		return strings.Join(strings.Fields(string(b)), " ")
+	}
+	p.waitFor("postStart", func() bool { return steps() == "preStart runs postStart" })
+	p.must("stop", "a", "c")
+	if got := steps(); got != "preStart runs postStart preStop stops postStop" {
+		t.Errorf("steps: %s", got)
+	}
+	p.within("the stop with a hook that hangs", p.stopTook("c"), 1e9)
+	if i := p.is("b", "failed"); !strings.Contains(i.Reason, "preStart hook failed: exit code 1") {
+		t.Errorf("b: %v", i)
+	}
+}
+
+// A limit that changes live is in force for what runs.
+func TestALimitChangesLive(t *testing.T) {
+	t.Parallel()
+	profile := func(pids int) string {
+		return `
+defaults: {workingDirectory: ., ready: {startSeconds: 10ms}}
+components: {a: {command: ` + script("while :; do (sleep 1 & sleep 1 & sleep 1 & sleep 1 & wait) 2>/dev/null; echo $? >forked; done") + `, resources: {pids: ` + strconv.Itoa(pids) + `}}}
+`
+	}
+	p := start(t, profile(64))
+	i := p.until("a", "runs, or cannot be bounded", func(i instance) bool { return i.Status == "running" || i.Status == "failed" })
+	if strings.Contains(i.Reason, "cannot enforce") {
+		t.Skip(i.Reason)
+	}
+	before := p.pids()
+	forked := func() string { b, _ := os.ReadFile(p.path("forked")); return strings.TrimSpace(string(b)) }
+	p.waitFor("it forks", func() bool { return forked() == "0" })
+	p.write(profile(4))
+	p.must("reload")
+	p.waitFor("it can fork so much no longer", func() bool { return forked() != "0" && forked() != "" })
+	p.write(profile(64))
+	p.must("reload")
+	p.waitFor("it forks again", func() bool { return forked() == "0" })
+	if now := p.pids(); now["a"] != before["a"] {
+		t.Errorf("were %v and are %v", before, now)
+	}
+	p.strike("a", syscall.SIGKILL)
+	p.generation("a", 2)
+}
