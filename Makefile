@@ -62,8 +62,9 @@ bench: ## benchmarks
 fuzz: ## every fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
-soak: ## long: property tests a hundredfold, every fuzz target for ten minutes
+soak: ## long: property tests a hundredfold, hundreds of kills, every fuzz target for ten minutes
 	$(GO) test -timeout 0 $$(git grep -l pgregory.net/rapid -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,') -rapid.checks=10000
+	PEERD_SOAK=1 $(GO) test -timeout 0 -run 'Rounds|EachLine|KillPoints' ./acceptance
 	$(GO) test -timeout 0 -run TestSimulation ./supervisor -args -simulation.seeds=5000
 	@.ci/fuzz 10m
 

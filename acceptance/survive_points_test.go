@@ -11,6 +11,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 )
 
 // points are the system calls at which a process is killed, by who it is: each
@@ -90,6 +91,10 @@ func (p *peerd) pointOfPeerd(call string, when int) {
 	p.ready()
 }
 
+// tracerPatience is how long strace may take to let go; it may wait for ever for
+// a child that was just being born.
+const tracerPatience = 5 * time.Second
+
 // pointOfKeeper has the keeper killed at a system call.
 func (p *peerd) pointOfKeeper(call string, when int) {
 	p.t.Helper()
@@ -104,7 +109,9 @@ func (p *peerd) pointOfKeeper(call string, when int) {
 		p.act()
 	}
 	_ = tracer.Process.Signal(syscall.SIGINT) // it lets go of a keeper that was not killed
+	stuck := time.AfterFunc(tracerPatience, func() { _ = tracer.Process.Kill() })
 	_ = tracer.Wait()
+	stuck.Stop()
 	p.waitFor("there is a keeper", func() bool { now := p.keeperPid(); return now != 0 && alive(now) })
 }
 

@@ -157,5 +157,9 @@ func (g *generation) hearState(ctx context.Context) error {
 	if err != nil || state == lifecycle.NoState {
 		return nil
 	}
-	return g.sink.Report(ctx, lifecycle.Event{Kind: lifecycle.EvReport, State: state})
+	err = g.sink.Report(ctx, lifecycle.Event{Kind: lifecycle.EvReport, State: state})
+	if errors.Is(err, supervisor.ErrIllegalReport) {
+		return nil // the component went on meanwhile, and its own report was faster
+	}
+	return err
 }
