@@ -81,7 +81,7 @@ func TestAForkBombUnderItsLimit(t *testing.T) {
 	p := start(t, `
 defaults: {componentStopWaitTime: 1s, restart: {policy: never}, `+armed+`}
 components:
-  bomb: {command: [perl, -e, "$SIG{TERM} = 'IGNORE'; $| = 1; print qq(armed\\n); while (1) { fork }"], resources: {pids: 32}}
+  bomb: {command: [perl, -e, "$SIG{TERM} = 'IGNORE'; $| = 1; print qq(armed\\n); while (1) { fork; select(undef, undef, undef, 0.01) }"], resources: {pids: 32}}
 `)
 	i := p.until("bomb", "runs, or cannot be bounded", func(i instance) bool { return i.Status == "running" || i.Status == "failed" })
 	if strings.Contains(i.Reason, "cannot enforce") {

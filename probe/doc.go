@@ -9,8 +9,7 @@
 //	probe.Run(ctx, spec, probe.Schedule{Interval: 10 * time.Second, Failures: 3}, func(h probe.Health, r probe.Result) { … })
 //
 // Components that tell by themselves are heard by [Notify] (the sd_notify
-// protocol), [WaitNewline] (a newline on a descriptor, as s6 has it) and
-// [LineMatcher] (a line of output).
+// protocol) and [WaitNewline] (a newline on a descriptor, as s6 has it).
 //
 // # Concurrency
 //

@@ -3,7 +3,6 @@ package probe_test
 import (
 	"context"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/seed-04209a44/peerd/probe"
@@ -31,15 +30,4 @@ func ExampleRun() {
 		cancel()
 	})
 	// Output: healthy true
-}
-
-func ExampleLineMatcher() {
-	m, err := probe.NewLineMatcher(`^listening on \S+$`)
-	if err != nil {
-		panic(err)
-	}
-	_, _ = io.WriteString(m, "loading\nlistening on 127.0.0.1:8080\n") // as a tap of logs.Capture
-	<-m.Matched()
-	fmt.Println("ready")
-	// Output: ready
 }

@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"golang.org/x/sys/unix"
-	"pgregory.net/rapid"
 )
 
 func TestParseMessage(t *testing.T) {
@@ -201,60 +200,4 @@ func TestWaitNewlineEndsWithItsContext(t *testing.T) {
 	if err := <-done; !errors.Is(err, context.Canceled) {
 		t.Fatal(err)
 	}
-}
-
-func matched(m *LineMatcher) bool {
-	select {
-	case <-m.Matched():
-		return true
-	default:
-		return false
-	}
-}
-
-func TestLineMatcher(t *testing.T) {
-	for _, c := range []struct {
-		in   []string
-		want bool
-	}{
-		{[]string{"listening on :80\n"}, true},
-		{[]string{"xx\nliste", "ning", " on :80\r\n", "more"}, true},
-		{[]string{"listening on :80"}, false}, // the line is not over
-		{[]string{"listening\n on :80\n"}, false},
-		{[]string{strings.Repeat("x", 1<<20), "\nlistening on 1\n"}, true},
-		{[]string{strings.Repeat("x", maxMatch), "listening on 1\n"}, false}, // beyond what is looked at
-	} {
-		m, err := NewLineMatcher(`listening on \S+$`)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, s := range c.in {
-			if n, err := m.Write([]byte(s)); n != len(s) || err != nil {
-				t.Fatal(n, err)
-			}
-		}
-		if matched(m) != c.want || len(m.line) > maxMatch {
-			t.Errorf("%.60q: %v", c.in, matched(m))
-		}
-	}
-	if _, err := NewLineMatcher("("); err == nil {
-		t.Error("a bad expression was accepted")
-	}
-}
-
-// However the output is cut into chunks, the same lines match.
-func TestLineMatcherDoesNotSeeChunks(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
-		chunks := rapid.SliceOf(rapid.StringMatching(`[ab\n]{0,4}`)).Draw(r, "chunks")
-		m, err := NewLineMatcher("^aab$")
-		if err != nil {
-			r.Fatal(err)
-		}
-		for _, c := range chunks {
-			_, _ = m.Write([]byte(c))
-		}
-		if want := strings.Contains("\n"+strings.Join(chunks, ""), "\naab\n"); matched(m) != want {
-			r.Fatalf("%q: %v", chunks, matched(m))
-		}
-	})
 }
