@@ -5,12 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/user"
-	"path/filepath"
-	"strconv"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -150,40 +146,6 @@ func (g *generation) fail(err error) {
 	g.sink.Emit(lifecycle.Event{
 		Kind: lifecycle.EvSpawnFailed, Detail: err.Error(), Permanent: errors.As(err, &permanent),
 	})
-}
-
-// giveTo makes a user the owner of a folder.
-func giveTo(dir, name string) error {
-	u, err := user.Lookup(name)
-	if _, isNumber := strconv.Atoi(name); err != nil && isNumber == nil {
-		u, err = user.LookupId(name)
-	}
-	if err != nil {
-		return err
-	}
-	uid, err := strconv.Atoi(u.Uid)
-	if err != nil {
-		return err
-	}
-	return os.Chown(dir, uid, -1)
-}
-
-// handOver makes the private folder the component's user's.
-func (g *generation) handOver(dir string) error {
-	if err := giveTo(dir, g.spec.User); err != nil {
-		return err
-	}
-	return letThrough(filepath.Dir(g.l.run))
-}
-
-// letThrough lets other users pass through a folder, not look into it: a
-// component with a user of its own has its private folder below.
-func letThrough(dir string) error {
-	info, err := os.Stat(dir)
-	if err != nil || info.Mode().Perm()&0o001 != 0 {
-		return err
-	}
-	return os.Chmod(dir, info.Mode().Perm()|0o011)
 }
 
 // permanentError is a reason not to try again.
@@ -344,124 +306,4 @@ func (g *generation) tidy(dir string) {
 	if err := os.RemoveAll(dir); err != nil {
 		g.log.Warn("cannot remove the private folder", "folder", dir, "error", err)
 	}
-}
-
-// Signal implements supervisor.Handle. Before the spawn it calls it off.
-func (g *generation) Signal(sig syscall.Signal) {
-	g.stopping()
-	if proc := g.process(true); proc != nil {
-		g.orderly(func() {
-			if err := proc.Signal(sig); err != nil {
-				g.log.Warn("cannot signal", "signal", sig.String(), "error", err)
-			}
-		})
-	}
-}
-
-// killPatience is how long force may take before what is left is reported.
-const killPatience = 5 * time.Second
-
-// Kill implements supervisor.Handle.
-func (g *generation) Kill() {
-	g.stopping()
-	proc := g.process(true)
-	g.dead()
-	if proc == nil {
-		return
-	}
-	g.l.work.Go(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), killPatience)
-		defer cancel()
-		if left := proc.Kill(ctx); len(left) > 0 {
-			g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvUnkillable, Detail: describeMembers(left)})
-		}
-	})
-}
-
-// process returns the spawned process; with callOff, a spawn that has not
-// happened yet will not.
-func (g *generation) process(callOff bool) *keeper.Process {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	if g.proc == nil && callOff {
-		g.unwanted = errUnwanted
-		g.dead()
-	}
-	return g.proc
-}
-
-// Release implements supervisor.Handle.
-func (g *generation) Release() {
-	g.cancel()
-	g.health.stop()
-}
-
-// Settled implements supervisor.Settler: the exit is on disk, and nobody else
-// needs to remember it. Until then a next peer would find all of it.
-func (g *generation) Settled() {
-	out := g.capture()
-	if out == nil {
-		return
-	}
-	g.l.work.Go(func() {
-		if err := out.Forget(); err != nil {
-			g.log.Warn("the keeper cannot forget", "error", err)
-		}
-		g.tidy(g.l.folder(g.spec, g.number))
-	})
-}
-
-func (g *generation) dropped() int64 {
-	out := g.capture()
-	if out == nil {
-		return 0
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), askKeeper)
-	defer cancel()
-	n, err := out.Dropped(ctx)
-	if err != nil {
-		g.log.Debug("cannot count the dropped bytes", "error", err)
-	}
-	return n
-}
-
-// askKeeper bounds how long a question to the keeper may take that somebody
-// waits for.
-const askKeeper = 2 * time.Second
-
-func (g *generation) capture() *keeper.Capture {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return g.output
-}
-
-func (g *generation) members() []process.Member {
-	if proc := g.process(false); proc != nil {
-		return proc.Members()
-	}
-	return nil
-}
-
-func (g *generation) sample() (process.Usage, error) {
-	proc := g.process(false)
-	if proc == nil {
-		return process.Usage{}, errors.New("not spawned yet")
-	}
-	return proc.Usage()
-}
-
-// generationOf is the launched generation behind a view, nil at rest.
-func generationOf(v *supervisor.View) *generation {
-	g, _ := v.Handle().(*generation)
-	return g
-}
-
-func (g *generation) clearOutput() error {
-	out := g.capture()
-	if out == nil {
-		return nil
-	}
-	ctx, cancel := context.WithTimeout(context.Background(), askKeeper)
-	defer cancel()
-	return out.Clear(ctx)
 }

@@ -1,0 +1,133 @@
+package peer
+
+import (
+	"context"
+	"errors"
+	"syscall"
+	"time"
+
+	"github.com/seed-04209a44/peerd/keeper"
+	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/process"
+	"github.com/seed-04209a44/peerd/supervisor"
+)
+
+// Signal implements supervisor.Handle. Before the spawn it calls it off.
+func (g *generation) Signal(sig syscall.Signal) {
+	g.stopping()
+	if proc := g.process(true); proc != nil {
+		g.orderly(func() {
+			if err := proc.Signal(sig); err != nil {
+				g.log.Warn("cannot signal", "signal", sig.String(), "error", err)
+			}
+		})
+	}
+}
+
+// killPatience is how long force may take before what is left is reported.
+const killPatience = 5 * time.Second
+
+// Kill implements supervisor.Handle.
+func (g *generation) Kill() {
+	g.stopping()
+	proc := g.process(true)
+	g.dead()
+	if proc == nil {
+		return
+	}
+	g.l.work.Go(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), killPatience)
+		defer cancel()
+		if left := proc.Kill(ctx); len(left) > 0 {
+			g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvUnkillable, Detail: describeMembers(left)})
+		}
+	})
+}
+
+// process returns the spawned process; with callOff, a spawn that has not
+// happened yet will not.
+func (g *generation) process(callOff bool) *keeper.Process {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.proc == nil && callOff {
+		g.unwanted = errUnwanted
+		g.dead()
+	}
+	return g.proc
+}
+
+// Release implements supervisor.Handle.
+func (g *generation) Release() {
+	g.cancel()
+	g.health.stop()
+}
+
+// Settled implements supervisor.Settler: the exit is on disk, and nobody else
+// needs to remember it. Until then a next peer would find all of it.
+func (g *generation) Settled() {
+	out := g.capture()
+	if out == nil {
+		return
+	}
+	g.l.work.Go(func() {
+		if err := out.Forget(); err != nil {
+			g.log.Warn("the keeper cannot forget", "error", err)
+		}
+		g.tidy(g.l.folder(g.spec, g.number))
+	})
+}
+
+func (g *generation) dropped() int64 {
+	out := g.capture()
+	if out == nil {
+		return 0
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askKeeper)
+	defer cancel()
+	n, err := out.Dropped(ctx)
+	if err != nil {
+		g.log.Debug("cannot count the dropped bytes", "error", err)
+	}
+	return n
+}
+
+// askKeeper bounds how long a question to the keeper may take that somebody
+// waits for.
+const askKeeper = 2 * time.Second
+
+func (g *generation) capture() *keeper.Capture {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.output
+}
+
+func (g *generation) members() []process.Member {
+	if proc := g.process(false); proc != nil {
+		return proc.Members()
+	}
+	return nil
+}
+
+func (g *generation) sample() (process.Usage, error) {
+	proc := g.process(false)
+	if proc == nil {
+		return process.Usage{}, errors.New("not spawned yet")
+	}
+	return proc.Usage()
+}
+
+// generationOf is the launched generation behind a view, nil at rest.
+func generationOf(v *supervisor.View) *generation {
+	g, _ := v.Handle().(*generation)
+	return g
+}
+
+func (g *generation) clearOutput() error {
+	out := g.capture()
+	if out == nil {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), askKeeper)
+	defer cancel()
+	return out.Clear(ctx)
+}
