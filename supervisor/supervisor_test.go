@@ -363,3 +363,15 @@ func TestEnablingATimedInstanceDoesNotRunIt(t *testing.T) {
 		w.want("a", lifecycle.Stopped)
 	})
 }
+
+func TestWhatLeavesThePlanGoesDownInReverseOrder(t *testing.T) {
+	specs := []*profiles.Spec{spec("db"), spec("api", needs("db", "started"))}
+	run(t, specs, nil, map[string]behaviour{"api": {stopAfter: time.Second}}, func(w *world) {
+		after(0)
+		w.apply(specs, nil, nil)
+		after(time.Minute)
+		if got := w.ended(); !slices.Equal(got, []string{"api", "db"}) {
+			t.Errorf("stopped in order %v", got)
+		}
+	})
+}
