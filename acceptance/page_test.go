@@ -144,6 +144,7 @@ func TestThePageInABrowser(t *testing.T) {
 	}
 	b.p.waitFor("a timeline is drawn", func() bool { return b.eval("document.querySelectorAll('#timeline rect').length > 1") == "true" })
 
+	p.running("base", "above")
 	before := p.of("above")
 	restart := `button[aria-label="restart acc/above"]`
 	b.press(restart, kb.Enter)
