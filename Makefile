@@ -23,7 +23,7 @@ TESTFLAGS ?=
 FLAKY    := .flaky
 FUZZTIME ?= 10s
 
-PROGRAMS := $(notdir $(wildcard cmd/peerd cmd/ccpc))
+PROGRAMS := $(notdir $(wildcard cmd/peerd cmd/peerd-keeper cmd/ccpc))
 SAMPLE   := $(if $(wildcard samples/CCPComponent/*.go),bin/ccpcomponent)
 
 .PHONY: help build test lint fmt vuln gen ci bench fuzz soak quickstart package clean programs $(PROGRAMS)

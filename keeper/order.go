@@ -80,6 +80,7 @@ type keyOrder struct {
 
 type listing struct {
 	Pid     int     `json:"pid"` // of the keeper
+	Speaks  Speaks  `json:"speaks"`
 	Entries []Entry `json:"entries"`
 }
 
