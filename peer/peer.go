@@ -91,10 +91,12 @@ func New(o Options) (*Peer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the state folder %s: %w", set.StateDir, err)
 	}
-	if scales := scalesIn(j); len(scales) > 0 {
-		if plan, err = profiles.Load(o.Profile, profiles.LoadOptions{UID: os.Geteuid(), Replicas: scales}); err != nil {
-			return nil, errors.Join(err, j.Close())
-		}
+	scales, err := scalesIn(j)
+	if err == nil && len(scales) > 0 {
+		plan, err = profiles.Load(o.Profile, loadOptions(scales))
+	}
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
 	}
 	door, err := process.Open()
 	if err != nil {
