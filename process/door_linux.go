@@ -22,6 +22,9 @@ type Door struct {
 	reserve     *reserve
 	closing     chan struct{}
 	running     sync.WaitGroup
+	// inherited are the children there were before this Door: those of the
+	// program that this one was before, which may be adopted yet.
+	inherited map[int]bool
 
 	// spawning is held for reading from before a fork until the child is
 	// known, and for writing while the reaper decides who is an orphan.
@@ -62,7 +65,12 @@ func open(h hierarchies, held containment) (*Door, error) {
 		null.Close()
 		return nil, fmt.Errorf("cannot become the reaper of orphans: %w", err)
 	}
+	inherited := map[int]bool{}
+	for _, pid := range children() {
+		inherited[pid] = true
+	}
 	d := &Door{
+		inherited:   inherited,
 		hierarchies: h,
 		held:        held,
 		table:       &table{},
