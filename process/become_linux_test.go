@@ -62,7 +62,7 @@ func became(pids string) {
 		panic(err)
 	}
 	id := Identity{Pid: child, StartTicks: s.start, BootID: bootID()}
-	d, err := open(hierarchies{}, session)
+	d, err := Reopen()
 	if err != nil {
 		panic(err)
 	}

@@ -22,8 +22,8 @@ type Door struct {
 	reserve     *reserve
 	closing     chan struct{}
 	running     sync.WaitGroup
-	// inherited are the children there were before this Door: those of the
-	// program that this one was before, which may be adopted yet.
+	// inherited are the children of the program that this one was before, which
+	// may be adopted yet.
 	inherited map[int]bool
 
 	// spawning is held for reading from before a fork until the child is
@@ -38,20 +38,32 @@ type Door struct {
 
 // Open prepares spawning: child subreaper, cgroup root where the host gives
 // one. It never fails for want of a feature: Containment says what is had.
-func Open() (*Door, error) {
+func Open() (*Door, error) { return openHere(nil) }
+
+// Reopen is Open in a program that another one has become (see Become): the
+// children which that one had are left to be adopted for a minute, ended or not.
+func Reopen() (*Door, error) {
+	inherited := map[int]bool{}
+	for _, pid := range children() {
+		inherited[pid] = true
+	}
+	return openHere(inherited)
+}
+
+func openHere(inherited map[int]bool) (*Door, error) {
 	h := findHierarchies()
 	h.sweep(time.Now())
 	switch {
 	case h.unified != "":
-		return open(h, cgroupV2)
+		return open(h, cgroupV2, inherited)
 	case h.v1["freezer"] != "":
-		return open(h, cgroupFreezer)
+		return open(h, cgroupFreezer, inherited)
 	}
-	return open(h, session)
+	return open(h, session, inherited)
 }
 
-// open is Open with the containment decided.
-func open(h hierarchies, held containment) (*Door, error) {
+// open is openHere with the containment decided.
+func open(h hierarchies, held containment, inherited map[int]bool) (*Door, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the door to processes: %w", err)
@@ -64,10 +76,6 @@ func open(h hierarchies, held containment) (*Door, error) {
 	if err := unix.Prctl(unix.PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0); err != nil {
 		null.Close()
 		return nil, fmt.Errorf("cannot become the reaper of orphans: %w", err)
-	}
-	inherited := map[int]bool{}
-	for _, pid := range children() {
-		inherited[pid] = true
 	}
 	d := &Door{
 		inherited:   inherited,

@@ -10,7 +10,7 @@ import (
 
 // Reaping happens at most this often, however many children end; an orphan in
 // our own session is left to whoever may be waiting for it for claimGrace, and
-// so is one that this process had before the Door, to be adopted.
+// so is one of Reopen, to be adopted.
 const (
 	reapPause  = 10 * time.Millisecond
 	claimGrace = time.Minute
