@@ -35,20 +35,36 @@ type Door struct {
 
 // Open prepares spawning: child subreaper, cgroup root where the host gives
 // one. It never fails for want of a feature: Containment says what is had.
-func Open() (*Door, error) {
+func Open() (*Door, error) { return open(hold()) }
+
+// hold finds the strongest means to hold trees that the host gives.
+func hold() (hierarchies, containment) {
 	h := findHierarchies()
 	h.sweep(time.Now())
 	switch {
 	case h.unified != "":
-		return open(h, cgroupV2)
+		return h, cgroupV2
 	case h.v1["freezer"] != "":
-		return open(h, cgroupFreezer)
+		return h, cgroupFreezer
 	}
-	return open(h, session)
+	return h, session
 }
 
 // open is Open with the containment decided.
 func open(h hierarchies, held containment) (*Door, error) {
+	d, err := makeDoor(h, held)
+	if err != nil {
+		return nil, err
+	}
+	d.begin()
+	return d, nil
+}
+
+// begin starts reaping orphans.
+func (d *Door) begin() { d.running.Go(d.reapOrphans) }
+
+// makeDoor is open before the first orphan is reaped.
+func makeDoor(h hierarchies, held containment) (*Door, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the door to processes: %w", err)
@@ -62,7 +78,7 @@ func open(h hierarchies, held containment) (*Door, error) {
 		null.Close()
 		return nil, fmt.Errorf("cannot become the reaper of orphans: %w", err)
 	}
-	d := &Door{
+	return &Door{
 		hierarchies: h,
 		held:        held,
 		table:       &table{},
@@ -71,9 +87,7 @@ func open(h hierarchies, held containment) (*Door, error) {
 		closing:     make(chan struct{}),
 		known:       map[int]*Process{},
 		live:        map[*Process]bool{},
-	}
-	d.running.Go(d.reapOrphans)
-	return d, nil
+	}, nil
 }
 
 // Containment says how trees are held: "cgroup v2", "cgroup v1 freezer" or
