@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -120,16 +119,4 @@ func preferred(part int, nodes []string) string {
 		}
 	}
 	return best
-}
-
-// nodeNames returns the nodes that are there, this one among them.
-func (r *registry) nodeNames() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	names := make([]string, 0, len(r.nodes))
-	for name := range r.nodes {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }
