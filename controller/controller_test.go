@@ -413,7 +413,7 @@ func TestAControllerThatWasPaused(t *testing.T) {
 			}
 			// As if a had been paused for longer than its lease.
 			ch := a.registry.links()[0].channel("a")
-			if err := errors.Join(a.store.nodes.Delete(t.Context(), "a", cluster.Any), a.store.withdraw(t.Context(), ch)); err != nil {
+			if err := errors.Join(a.store.nodes.Delete(t.Context(), "a", cluster.Any), a.store.channels.Delete(t.Context(), channelKey("a", ch.ID), cluster.Any)); err != nil {
 				t.Fatal(err)
 			}
 			synctest.Wait()

@@ -11,8 +11,10 @@ var errNodeGone = errors.New("the node has gone")
 
 // member is another node, or this one, for as long as it is there.
 type member struct {
-	life context.Context // ends when it goes
-	end  context.CancelFunc
+	life     context.Context // ends when it goes
+	end      context.CancelFunc
+	revision uint64 // of its lease
+	misses   int    // how often in a row it did not answer
 }
 
 func newMember() *member {
@@ -21,28 +23,51 @@ func newMember() *member {
 	return &m
 }
 
-// nodeCame takes in that a node is there, and tells whether that is news.
-func (r *registry) nodeCame(name string) bool {
+// nodeCame takes in the lease of a node, and tells whether the node is new.
+func (r *registry) nodeCame(name string, revision uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.nodes[name] != nil {
-		return false
+	m := r.nodes[name]
+	if m == nil {
+		m = newMember()
+		r.nodes[name] = m
+		r.markChannelsOf(name)
 	}
-	r.nodes[name] = newMember()
-	r.channelsOf(name)
-	return true
+	first := m.revision == 0
+	m.revision = max(m.revision, revision)
+	return first
 }
 
-// nodeGone takes in that a node has gone, and returns the channels that went
-// with it.
-func (r *registry) nodeGone(name string) []Channel {
+// nodeGone takes in that a node has gone.
+func (r *registry) nodeGone(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if m := r.nodes[name]; m != nil {
 		m.end()
 		delete(r.nodes, name)
 	}
-	return r.channelsOf(name)
+	r.markChannelsOf(name)
+}
+
+// markChannelsOf has the elector look at the targets of a node; r.mu must be held.
+func (r *registry) markChannelsOf(node string) {
+	for _, e := range r.channels {
+		if e.Node == node && e.link == nil {
+			r.mark(e.Target)
+		}
+	}
+}
+
+// leftBehind returns the channels of nodes that are not there.
+func (r *registry) leftBehind() (all []entry) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, e := range r.channels {
+		if e.link == nil && r.nodes[e.Node] == nil {
+			all = append(all, *e)
+		}
+	}
+	return all
 }
 
 // whileThere returns a context that ends with ctx, or with errNodeGone as its
@@ -59,16 +84,11 @@ func (r *registry) whileThere(ctx context.Context, name string) (context.Context
 	return there, func() { stop(); cancel(nil) }
 }
 
-// channelsOf returns the channels of another node, and marks their targets; r.mu
-// must be held.
-func (r *registry) channelsOf(node string) (all []Channel) {
-	for _, e := range r.channels {
-		if e.Node == node && e.link == nil {
-			r.mark(e.Target)
-			all = append(all, e.Channel)
-		}
-	}
-	return all
+// hasNode tells whether a node is there.
+func (r *registry) hasNode(name string) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.nodes[name] != nil
 }
 
 // nodeNames returns the nodes that are there, this one among them.

@@ -54,6 +54,7 @@ func (p *partitions) keep(ctx context.Context, changed func()) {
 		}
 		select {
 		case <-tick.C:
+		case <-p.c.moved:
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.c.o.HealthTimeout)
 			defer cancel()
@@ -94,9 +95,9 @@ func (p *partitions) settle(ctx context.Context, n int, wanted bool) (got bool) 
 func (p *partitions) take(ctx context.Context, key string, at uint64) uint64 {
 	revision, err := p.c.store.leases.Put(ctx, key, []byte(p.c.node), at)
 	if errors.Is(err, cluster.ErrConflict) && at == 0 {
-		// It may be ours, from before a restart.
-		if e, err := p.c.store.leases.Get(ctx, key); err == nil && string(e.Value) == p.c.node {
-			revision, err = p.c.store.leases.Put(ctx, key, e.Value, e.Revision)
+		// It may be ours, from before a restart, or a node's that has gone.
+		if e, err := p.c.store.leases.Get(ctx, key); err == nil && (string(e.Value) == p.c.node || !p.c.registry.hasNode(string(e.Value))) {
+			revision, err = p.c.store.leases.Put(ctx, key, []byte(p.c.node), e.Revision)
 			if err == nil {
 				return revision
 			}

@@ -30,7 +30,8 @@ type primary struct {
 // entry is a channel in the registry; link is nil if another node has it.
 type entry struct {
 	Channel
-	link *link
+	link     *link
+	revision uint64 // of its key, if another node has it
 }
 
 // registry is this node's view of all channels. What is here of other nodes,
@@ -56,11 +57,11 @@ func newRegistry(self string) *registry {
 }
 
 // put adds or changes a channel.
-func (r *registry) put(ch Channel, l *link) {
+func (r *registry) put(ch Channel, l *link, revision uint64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.remove(ch.ID)
-	e := &entry{ch, l}
+	e := &entry{ch, l, revision}
 	r.channels[ch.ID] = e
 	if r.targets[ch.Target] == nil {
 		r.targets[ch.Target] = make(map[string]*entry)
@@ -70,6 +71,16 @@ func (r *registry) put(ch Channel, l *link) {
 		r.local++
 	}
 	r.mark(ch.Target)
+}
+
+// announced takes in that the other nodes can know of a local channel: now it
+// may be elected.
+func (r *registry) announced(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.channels[id]; e != nil && e.link != nil && !e.link.announced.Swap(true) {
+		r.mark(e.Target)
+	}
 }
 
 // deactivate keeps a local channel in view, but for nothing to be sent to it.
@@ -179,7 +190,7 @@ func (r *registry) look(target string) view {
 	defer r.mu.Unlock()
 	v := view{record: r.primaries[target]}
 	for id, e := range r.targets[target] {
-		if r.usable(e) {
+		if r.usable(e) && (e.link == nil || e.link.announced.Load()) {
 			v.candidates = append(v.candidates, id)
 		}
 		if e.link != nil {

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -29,13 +30,19 @@ func (c *Controller) Stream(ctx context.Context, target string, cmd exchange.Com
 func (c *Controller) send(ctx context.Context, target string, cmd exchange.Command, how Choice, each func(exchange.Reply) error) (exchange.Reply, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	for n := 1; ; n++ {
-		chosen, err := choose(target, c.registry.candidatesOf(target), how)
+	tried := make(map[string]bool)
+	for {
+		all := slices.DeleteFunc(c.registry.candidatesOf(target), func(one candidate) bool { return tried[one.ID] })
+		chosen, err := choose(target, all, how)
 		if err != nil {
 			return exchange.Reply{}, fmt.Errorf("command %s: %w", cmd.Type, err)
 		}
 		reply, err := c.deliver(ctx, chosen, cmd, each)
-		if n == choices || !errors.Is(err, errNotSent) {
+		if !errors.Is(err, errNotSent) {
+			return reply, err
+		}
+		tried[chosen.ID] = true
+		if len(tried) == choices {
 			return reply, err
 		}
 	}
