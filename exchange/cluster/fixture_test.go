@@ -4,8 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
-	"net"
 	"os"
 	"path/filepath"
 	"strings"
@@ -15,6 +13,8 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"go.uber.org/goleak"
+
+	"github.com/seed-04209a44/peerd/internal/loopback"
 )
 
 // shared are the engines that all tests of the suite share, as a cluster takes a
@@ -107,22 +107,9 @@ func wait(e *NATS) error {
 	return e.Wait(ctx, func(string) {})
 }
 
-// addresses are n of this host where nobody else listens, and nobody will be
-// given a port by the kernel: loopback has more addresses than the one all use.
-func addresses(n int) (all []string) {
-	for len(all) < n {
-		host := fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(250), rand.IntN(250), 1+rand.IntN(250))
-		if l, err := net.Listen("tcp", host+":0"); err == nil {
-			all = append(all, l.Addr().String())
-			l.Close()
-		}
-	}
-	return all
-}
-
 // members are the options of the n nodes of a cluster, with folders in dir.
 func members(n int, dir string) (all []NATSOptions) {
-	routes := addresses(n)
+	routes := loopback.Addresses(n)
 	for i := range n {
 		name := fmt.Sprint("c", i+1)
 		all = append(all, NATSOptions{
