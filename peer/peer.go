@@ -61,6 +61,7 @@ type Peer struct {
 	standing  standing
 	fleet     fleet
 	host      host
+	clock     clock
 	replies   *replies
 	logDir    string
 	claim     *os.File      // of the runtime folder
@@ -203,7 +204,7 @@ func (p *Peer) Run(ctx context.Context) error {
 		serving <- server.Serve(work, listeners...)
 		return nil
 	})
-	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect, p.belong, p.hostController} {
+	for _, run := range []func(context.Context){p.watch, p.upkeep, p.watchSources, p.schedule, p.elect, p.belong, p.hostController} {
 		group.Go(func() error {
 			run(work)
 			return nil
@@ -335,9 +336,9 @@ func (p *Peer) Instances() []control.Instance {
 
 // DroppedLogBytes implements api.Source.
 func (p *Peer) DroppedLogBytes() uint64 {
-	var n uint64
+	n := uint64(p.launcher.lost.Load())
 	for _, v := range p.sup.Views() {
-		if g := generationOf(v); g != nil {
+		if g := generationOf(v); g != nil && g.loss() != nil {
 			n += uint64(g.dropped())
 		}
 	}
