@@ -70,10 +70,11 @@ bench: ## benchmarks
 fuzz: ## every fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
-soak: ## long: property tests a hundredfold, hundreds of kills, every fuzz target for ten minutes
+soak: ## long: property tests a hundredfold, hundreds of kills, larger models, every fuzz target for ten minutes
 	$(GO) test -timeout 0 $$(git grep -l pgregory.net/rapid -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,') -rapid.checks=10000
 	PEERD_SOAK=1 $(GO) test -timeout 0 -run 'Rounds|EachLine|KillPoints' ./acceptance
 	$(GO) test -timeout 0 -run TestSimulation ./supervisor -args -simulation.seeds=5000
+	$(GO) test -timeout 0 -run NoEffect ./controller/election -args -model.whole
 	@.ci/fuzz 10m
 
 quickstart: build ## the first thing to try: a component's whole life

@@ -56,13 +56,11 @@ func (b gatedBucket) Delete(ctx context.Context, key string, after uint64) error
 // lease.
 func (n *node) expireLease(t *testing.T) {
 	t.Helper()
-	if err := n.store.nodes.(gatedBucket).Bucket.Delete(t.Context(), n.node(), cluster.Any); err != nil {
+	if err := n.store.nodes.(gatedBucket).Bucket.Delete(t.Context(), n.Controller.node, cluster.Any); err != nil {
 		t.Fatal(err)
 	}
 	synctest.Wait()
 }
-
-func (n *node) node() string { return n.o.Engine.Node() }
 
 // seen checks how many channels and primaries of a target a controller sees.
 func (n *node) seen(t *testing.T, target string, channels int) {
@@ -74,7 +72,7 @@ func (n *node) seen(t *testing.T, target string, channels int) {
 		}
 	}
 	if len(n.Target(target)) != channels || primaries != 1 {
-		t.Errorf("%s sees %+v, want %d channels and one primary", n.node(), n.Target(target), channels)
+		t.Errorf("%s sees %+v, want %d channels and one primary", n.Controller.node, n.Target(target), channels)
 	}
 }
 

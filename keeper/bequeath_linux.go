@@ -67,6 +67,7 @@ func (h *held) bequeath(keep func(*os.File) int) (heldEstate, error) {
 
 // bequeath gives the files of a halted output away.
 func (o *output) bequeath(he *heldEstate, keep func(*os.File) int) {
+	he.Lost = o.lost
 	if he.Drained = o.isClosed(); he.Drained {
 		he.Lost = o.dropped()
 		return

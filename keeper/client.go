@@ -144,12 +144,15 @@ func (c *Client) handOver(ctx context.Context, s *session, has []Entry) error {
 	}
 	c.mu.Unlock()
 	for _, o := range orders {
-		if err := call(ctx, s.endpoint, TypeCapture, o, nil); err != nil {
+		var e Entry
+		if err := call(ctx, s.endpoint, TypeCapture, o, &e); err != nil {
 			if s.endpoint.Err() != nil || ctx.Err() != nil {
 				return err
 			}
 			c.s.Trouble(fmt.Errorf("the output of %s is lost: %w", o.Key, err))
+			continue
 		}
+		c.word(o.Key).merge(e)
 	}
 	return nil
 }

@@ -30,7 +30,7 @@ type heldEstate struct {
 	Output  Output           `json:"output"`
 	Process *process.Carried `json:"process,omitempty"` // nil: not spawned
 	Drained bool             `json:"drained,omitempty"` // the output is closed
-	Lost    int64            `json:"lost,omitempty"`    // bytes of it, then
+	Lost    int64            `json:"lost,omitempty"`    // bytes of it, but for what the streams lost
 	Streams []streamEstate   `json:"streams,omitempty"`
 	Ready   int              `json:"ready,omitempty"` // the process's readiness file; 0: none
 }

@@ -62,6 +62,7 @@ func (k *Keeper) place(o captureOrder) (h *held, fresh bool) {
 	if o.Output.First != "" {
 		h.word.merge(Entry{First: &o.Output.First})
 	}
+	h.word.takeOver(o.Loss)
 	h.word.merge(Entry{Exit: o.Exit})
 	k.held[o.Key] = h
 	return h, true
@@ -143,12 +144,12 @@ func (k *Keeper) find(key string) (*held, error) {
 }
 
 // drain stores what the process has written and ends the capture.
-func (k *Keeper) drain(key string) error {
+func (k *Keeper) drain(key string) (*held, error) {
 	h, err := k.find(key)
 	if err == nil {
 		h.out.close()
 	}
-	return err
+	return h, err
 }
 
 func (k *Keeper) clear(key string) error {

@@ -62,12 +62,7 @@ func inheritOutput(he *heldEstate, w *word, changed func()) (*output, error) {
 		w.silent()
 	}
 	for _, se := range he.Streams {
-		path := string(se.Name)
-		o.streams = append(o.streams, &stream{
-			name:   se.Name,
-			writer: logs.ResumeWriter(he.Output.Logs, se.Name, he.Output.Options, se.Loss),
-			fifo:   &process.FIFO{Write: os.NewFile(uintptr(se.Write), path), Read: os.NewFile(uintptr(se.Read), path)},
-		})
+		o.streams = append(o.streams, o.inherit(se))
 	}
 	if he.Ready > 0 {
 		o.ready = os.NewFile(uintptr(he.Ready), fifoReady)
@@ -82,6 +77,20 @@ func inheritOutput(he *heldEstate, w *word, changed func()) (*output, error) {
 	}
 	o.begin()
 	return o, nil
+}
+
+// inherit takes a stream up where it was left.
+func (o *output) inherit(se streamEstate) *stream {
+	w := logs.ResumeWriter(o.opts.Logs, se.Name, o.opts.Options, se.Loss)
+	if se.Loss.Dropped > 0 {
+		o.losing.note(se.Name, se.Loss.Dropped, se.Loss.Told)
+	}
+	w.Listen(func(n int64, why string) { o.hear(se.Name, n, why) })
+	name := string(se.Name)
+	return &stream{
+		name: se.Name, writer: w,
+		fifo: &process.FIFO{Write: os.NewFile(uintptr(se.Write), name), Read: os.NewFile(uintptr(se.Read), name)},
+	}
 }
 
 // inherit answers the order and makes the way to the user who gave it; nil where

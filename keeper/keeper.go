@@ -65,7 +65,7 @@ func (k *Keeper) Close() error {
 	close(k.closing)
 	k.watching.Wait()
 	for _, e := range k.list() {
-		_ = k.drain(e.Key)
+		_, _ = k.drain(e.Key)
 	}
 	return nil
 }
@@ -81,7 +81,10 @@ func (l local) spawn(_ context.Context, key string, s process.Spec) (*Process, e
 	return &Process{Process: h.proc}, nil
 }
 
-func (l local) drain(_ context.Context, key string) error            { return l.k.drain(key) }
+func (l local) drain(_ context.Context, key string) error {
+	_, err := l.k.drain(key)
+	return err
+}
 func (l local) clear(_ context.Context, key string) error            { return l.k.clear(key) }
 func (l local) dropped(_ context.Context, key string) (int64, error) { return l.k.dropped(key) }
 func (l local) forget(_ context.Context, key string) error           { return l.k.forget(key) }

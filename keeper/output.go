@@ -30,7 +30,8 @@ type output struct {
 	changed func() // the word has news
 	streams []*stream
 	ready   *os.File // nil without a readiness file
-	lost    int64    // bytes, by streams that are gone
+	lost    int64    // bytes, by earlier keepers
+	losing  losing
 	once    sync.Once
 
 	mu     sync.Mutex // guards the following fields
@@ -55,7 +56,7 @@ type run struct {
 
 // openOutput starts the capture that o asks for.
 func openOutput(o Output, w *word, changed func()) (*output, error) {
-	out := &output{opts: o, word: w, changed: changed}
+	out := &output{opts: o, word: w, changed: changed, lost: w.lost()}
 	var err error
 	for _, name := range []logs.Stream{logs.Out, logs.Err} {
 		if err = out.open(name); err != nil {
@@ -85,6 +86,7 @@ func (o *output) open(name logs.Stream) error {
 	}
 	s := &stream{name: name, writer: w}
 	o.streams = append(o.streams, s)
+	w.Listen(func(n int64, why string) { o.hear(name, n, why) })
 	s.fifo, err = process.OpenFIFO(filepath.Join(o.opts.Folder, string(name)))
 	return err
 }
@@ -248,6 +250,9 @@ func (o *output) close() {
 			if s.fifo != nil {
 				_ = s.fifo.Close()
 			}
+		}
+		o.settle()
+		for _, s := range o.streams {
 			_ = s.writer.Close()
 		}
 	})
@@ -259,10 +264,12 @@ func (o *output) isClosed() bool {
 	return o.closed
 }
 
+// dropped counts the bytes lost so far. Where the trouble is over, it is found
+// out by that.
 func (o *output) dropped() int64 {
 	n := o.lost
 	for _, s := range o.streams {
-		lost, _ := s.writer.Dropped()
+		lost, _ := s.writer.Mend()
 		n += lost
 	}
 	return n

@@ -144,7 +144,13 @@ func (k *Keeper) handlers() *exchange.Mux {
 		return h.word.now(), nil
 	})
 	handle(m, TypeList, func(struct{}) (any, error) { return listing{Pid: os.Getpid(), Speaks: Own(), Entries: k.list()}, nil })
-	handle(m, TypeDrain, func(o keyOrder) (any, error) { return nil, k.drain(o.Key) })
+	handle(m, TypeDrain, func(o keyOrder) (any, error) {
+		h, err := k.drain(o.Key)
+		if err != nil {
+			return nil, err
+		}
+		return h.word.now(), nil
+	})
 	handle(m, TypeClear, func(o keyOrder) (any, error) { return nil, k.clear(o.Key) })
 	handle(m, TypeForget, func(o keyOrder) (any, error) { return nil, k.forget(o.Key) })
 	handle(m, TypeDropped, func(o keyOrder) (any, error) {

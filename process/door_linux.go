@@ -22,6 +22,9 @@ type Door struct {
 	reserve     *reserve
 	closing     chan struct{}
 	running     sync.WaitGroup
+	// inherited are the children of the program that this one was before, which
+	// may be adopted yet.
+	inherited map[int]bool
 
 	// spawning is held for reading from before a fork until the child is
 	// known, and for writing while the reaper decides who is an orphan.
@@ -35,7 +38,21 @@ type Door struct {
 
 // Open prepares spawning: child subreaper, cgroup root where the host gives
 // one. It never fails for want of a feature: Containment says what is had.
-func Open() (*Door, error) { return open(hold()) }
+func Open() (*Door, error) {
+	h, held := hold()
+	return open(h, held, nil)
+}
+
+// Reopen is Open in a program that another one has become (see Become): the
+// children which that one had are left to be adopted for a minute, ended or not.
+func Reopen() (*Door, error) {
+	inherited := map[int]bool{}
+	for _, pid := range children() {
+		inherited[pid] = true
+	}
+	h, held := hold()
+	return open(h, held, inherited)
+}
 
 // hold finds the strongest means to hold trees that the host gives.
 func hold() (hierarchies, containment) {
@@ -51,11 +68,12 @@ func hold() (hierarchies, containment) {
 }
 
 // open is Open with the containment decided.
-func open(h hierarchies, held containment) (*Door, error) {
+func open(h hierarchies, held containment, inherited map[int]bool) (*Door, error) {
 	d, err := makeDoor(h, held)
 	if err != nil {
 		return nil, err
 	}
+	d.inherited = inherited
 	d.begin()
 	return d, nil
 }
