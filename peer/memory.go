@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -39,6 +40,9 @@ func recordOf(e supervisor.Entry) journal.Record {
 		At: e.At, Name: e.Name, Application: e.Application, Generation: t.Generation,
 		From: t.From.String(), To: t.To.String(), State: t.State.String(), Cause: t.Cause.String(),
 		By: t.By, Pid: t.Pid, Detail: t.Detail,
+	}
+	if e.Lost > 0 {
+		r.Detail = strings.TrimSpace(fmt.Sprintf("%s [%d records before this one are lost: the journal refused them for too long]", t.Detail, e.Lost))
 	}
 	if t.Exit != nil {
 		r.Exit = &journal.Exit{Code: t.Exit.Code, Signal: t.Exit.Signal, Reason: t.Exit.Reason}

@@ -3,6 +3,7 @@ package supervisor
 import (
 	"cmp"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,9 @@ type follower struct {
 // link rebuilds the graph from the specs.
 func (s *Supervisor) link() {
 	byComponent := map[string][]Key{}
-	for k, spec := range s.specs {
+	keys := slices.SortedFunc(maps.Keys(s.specs), compareKeys)
+	for _, k := range keys {
+		spec := s.specs[k]
 		id := spec.Application.GUID + "/" + spec.Component
 		byComponent[id] = append(byComponent[id], k)
 	}
@@ -44,8 +47,8 @@ func (s *Supervisor) link() {
 	for k := range s.specs {
 		s.nodes[k] = &node{place: slices.Index(s.order, k)}
 	}
-	for k, spec := range s.specs {
-		for _, d := range spec.DependsOn {
+	for _, k := range keys {
+		for _, d := range s.specs[k].DependsOn {
 			on := d.On
 			if !strings.Contains(on, "/") {
 				on = k.Application + "/" + on
@@ -221,7 +224,8 @@ func (s *Supervisor) launchesBefore(k Key, bound map[Key]bool) []Key {
 		return nil
 	}
 	var before []Key
-	for other, o := range s.specs {
+	for _, other := range slices.SortedFunc(maps.Keys(s.specs), compareKeys) {
+		o := s.specs[other]
 		if other.Application == k.Application && max(o.LaunchOrder, 0) < order && (o.LaunchOrder > 0 || !bound[other]) {
 			before = append(before, other)
 		}
