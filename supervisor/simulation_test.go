@@ -175,7 +175,7 @@ func (s *simulation) check() {
 	}
 	s.stage.check(views)
 	h := s.sup.Held()
-	if h.Mail > 0 || h.Wanted > 0 || h.Pending > h.Actors || h.Gates > h.Actors || h.Specs != h.Actors || h.Leaving > h.Actors {
+	if h.Mail > 0 || h.Wanted > 0 || h.Nodes != h.Actors || h.Listed != h.Actors || h.Actors != len(s.plan.Specs)+h.Leaving {
 		s.stage.broken(8, "at rest %s", h)
 	}
 }
