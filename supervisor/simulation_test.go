@@ -92,7 +92,11 @@ func (s *simulation) disturb() {
 	case 8, 9:
 		s.reload(s.changedPlan())
 	case 10:
-		s.stage.outage(time.Duration(s.rand.ExpFloat64() * float64(2*time.Minute)))
+		mean := 2 * time.Minute
+		if s.rand.IntN(10) == 0 {
+			mean = 30 * time.Minute
+		}
+		s.stage.outage(time.Duration(s.rand.ExpFloat64() * float64(mean)))
 	case 11:
 		s.stage.strike(s.rand.IntN(10))
 	case 12:
