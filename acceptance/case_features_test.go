@@ -3,11 +3,15 @@
 package acceptance_test
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/seed-04209a44/peerd/journal"
 )
 
 // A rolling restart goes on to the next replica only when the one before is
@@ -77,6 +81,75 @@ components:
 	if r, ok := find(p.history("long"), func(r record) bool { return strings.HasPrefix(r.By, "schedule ") }); !ok || r.Generation != 1 {
 		t.Errorf("who has started it: %+v", r)
 	}
+}
+
+// Runs that fell due while no peerd was there are left out, or made up for once,
+// as the profile says. That it was away for a day is told by its journal.
+func TestRunsMissedWhilePeerdWasAway(t *testing.T) {
+	t.Parallel()
+	p := start(t, `
+defaults: {command: [/bin/true], schedule: "@every 10h"}
+components:
+  skips: {}
+  once: {missedRuns: once}
+  unwanted: {missedRuns: once}
+  new: {missedRuns: once, enabled: false}
+`)
+	p.waitFor("it knows when they are due", func() bool {
+		return countRows(p.timings(), func(r timing) bool { return r.NextStartAt != nil && time.Until(*r.NextStartAt) > 9*time.Hour }) == 3
+	})
+	p.must("stop", "unwanted")
+	p.signal(syscall.SIGTERM)
+	p.over()
+	p.backdateSchedules("@every 10h", 24*time.Hour)
+	p.write(`
+defaults: {command: [/bin/true], schedule: "@every 10h"}
+components:
+  skips: {}
+  once: {missedRuns: once}
+  unwanted: {missedRuns: once}
+  new: {missedRuns: once}
+`)
+	p.run()
+	p.ready()
+	p.is("once", "completed")
+	p.waitFor("the rest is due in ten hours again", func() bool {
+		return countRows(p.timings(), func(r timing) bool { return r.NextStartAt != nil && time.Until(*r.NextStartAt) > 9*time.Hour }) == 4
+	})
+	for name, i := range p.ps() {
+		if ran := i.Generation > 0; ran != (name == "once") || i.Generation > 1 {
+			t.Errorf("%s: %v", name, i)
+		}
+	}
+	if r, ok := find(p.history("once"), func(r record) bool { return r.By == "schedule @every 10h, missed" }); !ok {
+		t.Errorf("who has started it: %+v", r)
+	}
+}
+
+// backdateSchedules lets the journal of a peer that is away say that it has been
+// away for so long.
+func (p *peerd) backdateSchedules(schedule string, away time.Duration) {
+	p.t.Helper()
+	j, err := journal.Open(p.path("state"), journal.Options{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer j.Close()
+	for _, name := range []string{"skips", "once", "unwanted"} {
+		stamp := fmt.Sprintf(`{"schedule": %q, "at": %q}`, schedule, time.Now().Add(-away).Format(time.RFC3339))
+		if err := j.Put("schedules/acc/"+name, []byte(stamp)); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+func countRows(rows []timing, is func(timing) bool) (n int) {
+	for _, r := range rows {
+		if is(r) {
+			n++
+		}
+	}
+	return n
 }
 
 // A change of a watched file restarts.

@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -72,7 +73,7 @@ func (p *Peer) isUnwanted(k supervisor.Key) bool { return p.rows.of(k).get().Des
 
 func (p *Peer) forget(k supervisor.Key) {
 	p.rows.drop(k)
-	p.degraded.set("journal", p.journal.Forget(k.Application, k.Name))
+	p.degraded.set("journal", errors.Join(p.journal.Forget(k.Application, k.Name), p.timetable.forget(k)))
 }
 
 // remember adds to known what history tells of instances that join the plan
