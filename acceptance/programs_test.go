@@ -5,7 +5,6 @@ package acceptance_test
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"os/user"
@@ -205,35 +204,5 @@ func (p *peerd) reloadOne(name string) {
 	delete(now, name)
 	if !maps.Equal(now, before) {
 		p.t.Errorf("a change of %s: the others were %v and are %v", name, before, now)
-	}
-}
-
-// A program that puts itself into the background is its daemon: pid, exit and
-// stop are the daemon's.
-func TestAProgramThatForks(t *testing.T) {
-	t.Parallel()
-	const twice = "(setsid sh -c '(sleep 600; exit 1) & exec sh -c \"echo up; while [ ! -e go ]; do sleep 0.05; done; exit 9\"' &); exit 0"
-	p := start(t, `
-defaults: {workingDirectory: ., forks: true, restart: {policy: never}}
-components:
-  daemon: {command: `+script(twice)+`, ready: {logLine: up}}
-  refuses: {command: [/bin/sh, -c, "exit 4"]}
-  nothing: {command: [/bin/true]}
-`)
-	p.running("daemon")
-	if i := p.of("daemon"); !alive(i.Pid) || i.Generation != 1 {
-		t.Errorf("daemon: %v", i)
-	}
-	if i := p.is("refuses", "failed"); i.LastExit.Code != 4 {
-		t.Errorf("refuses: %v", i)
-	}
-	p.is("nothing", "completed")
-	p.put("go", "")
-	if i := p.is("daemon", "failed"); i.LastExit.Code != 9 {
-		t.Errorf("daemon: %v", i)
-	}
-	p.none()
-	if p.get("/readyz") != http.StatusOK {
-		t.Error("the peer is not well")
 	}
 }
