@@ -195,6 +195,35 @@ components:
 	}
 }
 
+// A signal that an operator sends reaches the process itself, not its children,
+// and changes nothing of what is wanted.
+func TestASignalReachesTheProcessAlone(t *testing.T) {
+	t.Parallel()
+	const command = "sh -c \"trap 'echo child >>heard' HUP; echo armed; while :; do sleep 0.05; done\" & trap 'echo parent >>heard' HUP; while :; do sleep 0.05; done"
+	p := start(t, `
+defaults: {workingDirectory: ., `+armed+`}
+components:
+  a: {command: `+script(command)+`}
+  off: {command: [/bin/sleep, "600"], enabled: false}
+`)
+	p.running("a")
+	before := p.pids("a")
+	heard := func() string { b, _ := os.ReadFile(p.path("heard")); return strings.Join(strings.Fields(string(b)), " ") }
+	p.must("kill", "--signal", "hup", "a")
+	p.waitFor("the first signal", func() bool { return heard() == "parent" })
+	p.must("kill", "-s", "SIGHUP", "a")
+	p.waitFor("the second signal", func() bool { return heard() == "parent parent" })
+	if now := p.pids("a"); now["a"] != before["a"] || p.of("a").Desired != "up" {
+		t.Errorf("was %v and is %v", before, p.of("a"))
+	}
+	if r := p.ccpc("kill", "--signal", "WHAT", "a"); r.code != 2 || !strings.Contains(r.stderr, "is no signal") {
+		t.Errorf("a signal that does not exist: %v", r)
+	}
+	if r := p.ccpc("kill", "--signal", "HUP", "off"); r.code != 1 || !strings.Contains(r.stdout, "it has no process") {
+		t.Errorf("an instance that does not run: %v", r)
+	}
+}
+
 // A limit that changes live is in force for what runs.
 func TestALimitChangesLive(t *testing.T) {
 	t.Parallel()

@@ -20,6 +20,8 @@ type ActRequest struct {
 	NoWait    bool  `json:"noWait,omitempty"`
 	TimeoutMs int64 `json:"timeoutMs,omitempty"` // of the wait; 0: as the specs allow
 	Rolling   bool  `json:"rolling,omitempty"`
+	// Signal has kill hand this signal to the processes themselves, and do no more.
+	Signal string `json:"signal,omitempty"`
 }
 
 // NameRequest names one instance.
