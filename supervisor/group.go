@@ -28,7 +28,7 @@ func (s *Supervisor) regroup(confs map[string]profiles.Group) {
 	for name, conf := range confs {
 		g := old[name]
 		if g == nil {
-			g = &grouping{name: name}
+			g = s.restoreGroup(name)
 		}
 		g.conf = conf
 		s.groups[name] = g
