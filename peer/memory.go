@@ -2,8 +2,10 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +42,9 @@ func recordOf(e supervisor.Entry) journal.Record {
 		From: t.From.String(), To: t.To.String(), State: t.State.String(), Cause: t.Cause.String(),
 		By: t.By, Pid: t.Pid, Detail: t.Detail,
 	}
+	if e.Lost > 0 {
+		r.Detail = strings.TrimSpace(fmt.Sprintf("%s [%d records before this one are lost: the journal refused them for too long]", t.Detail, e.Lost))
+	}
 	if t.Exit != nil {
 		r.Exit = &journal.Exit{Code: t.Exit.Code, Signal: t.Exit.Signal, Reason: t.Exit.Reason}
 	}
@@ -63,7 +68,7 @@ func (p *Peer) isUnwanted(k supervisor.Key) bool { return p.rows.of(k).get().Des
 
 func (p *Peer) forget(k supervisor.Key) {
 	p.rows.drop(k)
-	p.degraded.set("journal", p.journal.Forget(k.Application, k.Name))
+	p.degraded.set("journal", errors.Join(p.journal.Forget(k.Application, k.Name), p.timetable.forget(k)))
 }
 
 // remember adds to known what history tells of instances that join the plan
