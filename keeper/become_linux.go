@@ -5,20 +5,24 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
-	"strconv"
-	"syscall"
 
 	sys "golang.org/x/sys/unix"
+
+	"github.com/seed-04209a44/peerd/process"
 )
+
+// estateName names the estate among the files that one program leaves to the
+// next.
+const estateName = "estate"
 
 // become executes a program that goes on with the estate, in this very process.
 // It returns only when that is impossible.
-func become(argv []string, e *estate) error {
-	fd, err := e.write()
+func become(path string, argv []string, e *estate) error {
+	f, err := e.write()
 	if err != nil {
-		return err
+		return fmt.Errorf("cannot write down what the keeper has: %w", err)
 	}
-	defer sys.Close(fd)
+	defer f.Close()
 	for _, fd := range e.files() {
 		if _, err := sys.FcntlInt(uintptr(fd), sys.F_SETFD, 0); err != nil {
 			return fmt.Errorf("cannot keep a file open: %w", err)
@@ -28,38 +32,22 @@ func become(argv []string, e *estate) error {
 	// runtime lets SIGTERM through for the few milliseconds of its start: then the
 	// keeper dies of it as of any other kill, and its user has another.)
 	signal.Ignore(deafTo...)
-	line := append(append([]string{}, argv...), wordResume, strconv.Itoa(fd))
-	err = syscall.Exec(argv[0], line, os.Environ())
-	return fmt.Errorf("cannot execute %s: %w", argv[0], err)
+	return process.Become(path, argv, os.Environ(), map[string]*os.File{estateName: f})
 }
 
-// becomeItself is become with the program that runs, under its own name.
-func becomeItself(e *estate) error {
-	argv := []string{"/proc/self/exe"}
-	for _, word := range os.Args[1:] {
-		if word == wordResume {
-			break
-		}
-		argv = append(argv, word)
-	}
-	return become(argv, e)
-}
-
-// write puts the estate into a file of the memory, which stays open.
-func (e *estate) write() (fd int, err error) {
-	fd, err = sys.MemfdCreate("estate", 0)
+// write puts the estate into a file of the memory.
+func (e *estate) write() (*os.File, error) {
+	fd, err := sys.MemfdCreate(estateName, sys.MFD_CLOEXEC)
 	if err != nil {
-		return -1, fmt.Errorf("cannot write down what the keeper has: %w", err)
+		return nil, err
 	}
-	text, err := json.Marshal(e)
-	for at := 0; err == nil && at < len(text); {
-		var n int
-		n, err = sys.Pwrite(fd, text[at:], int64(at))
-		at += n
+	f := os.NewFile(uintptr(fd), estateName)
+	if err = json.NewEncoder(f).Encode(e); err == nil {
+		_, err = f.Seek(0, 0)
 	}
 	if err != nil {
-		_ = sys.Close(fd)
-		return -1, fmt.Errorf("cannot write down what the keeper has: %w", err)
+		_ = f.Close()
+		return nil, err
 	}
-	return fd, nil
+	return f, nil
 }

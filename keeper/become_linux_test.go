@@ -207,7 +207,7 @@ func TestItStaysWhatItIs(t *testing.T) {
 		"fails":      {"exit 3", "exit status 3"},
 		"newer":      {fmt.Sprintf(speaks, 99, 100), "state"},
 		"older":      {fmt.Sprintf(speaks, 0, 0), "state"},
-		"disappears": {fmt.Sprintf(speaks, 0, 100) + "; rm $0", "cannot execute"},
+		"disappears": {fmt.Sprintf(speaks, 0, 100) + "; rm $0", "cannot become"},
 	} {
 		path := filepath.Join(u.dir, strings.ReplaceAll(what, " ", "-"))
 		if program.text != "" {

@@ -7,12 +7,12 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"strconv"
 	"strings"
 
 	sys "golang.org/x/sys/unix"
 
 	"github.com/seed-04209a44/peerd/exchange/unix"
+	"github.com/seed-04209a44/peerd/process"
 )
 
 // Files that a keeper's process inherits from its user.
@@ -24,25 +24,26 @@ const (
 // Main is the whole of a keeper's process, which Client has started: it holds
 // what it is given until that is over and nobody is connected. It does not heed
 // SIGTERM, SIGINT and SIGHUP: it goes when there is nothing left to lose. args
-// are the words after the command line that is known as a keeper's: none;
-// "speaks", to say on stdout what it understands; or "resume" and the number of
-// a file, to go on with what the program had that became this one.
+// are the words after the command line that is known as a keeper's: none, or
+// "speaks", to say on stdout what it understands. Where a keeper has become this
+// program, it goes on with what that one had.
 func Main(args []string, stdout io.Writer) error {
 	switch {
-	case len(args) == 0:
-		return begin()
 	case len(args) == 1 && args[0] == wordSpeaks:
 		return json.NewEncoder(stdout).Encode(Own())
-	case len(args) == 2 && args[0] == wordResume:
-		return resume(args[1])
+	case len(args) == 0:
+		deaf := heedNothing()
+		defer deaf()
+		if f := process.Bequest()[estateName]; f != nil {
+			return resume(f)
+		}
+		return begin()
 	}
 	return fmt.Errorf("cannot make sense of %q: a keeper is started by peerd", strings.Join(args, " "))
 }
 
 // begin is Main for a keeper that has nothing yet.
 func begin() error {
-	deaf := heedNothing()
-	defer deaf()
 	if err := takeLock(fdLock); err != nil {
 		return err
 	}
@@ -50,14 +51,8 @@ func begin() error {
 }
 
 // resume is Main for what a keeper has become. The lock is still held.
-func resume(number string) error {
-	deaf := heedNothing()
-	defer deaf()
-	fd, err := strconv.Atoi(number)
-	if err != nil {
-		return fmt.Errorf("cannot read what the keeper had: %q is no file", number)
-	}
-	e, err := readEstate(os.NewFile(uintptr(fd), "estate"))
+func resume(f *os.File) error {
+	e, err := readEstate(f)
 	if err != nil {
 		return err
 	}
@@ -84,9 +79,9 @@ func live(e *estate) error {
 		return errors.Join(err, k.Close(), door.Close())
 	}
 	next, lost := k.bequeath(o, e.Lock)
-	err = become(o.argv, next)
+	err = become(o.argv[0], o.argv, next)
 	if next.User != nil {
 		next.User.Refuse = err.Error()
 	}
-	return errors.Join(lost, err, becomeItself(next))
+	return errors.Join(lost, err, become("/proc/self/exe", os.Args, next))
 }

@@ -35,11 +35,9 @@ type Range struct {
 // Has reports whether n is in the range.
 func (r Range) Has(n int) bool { return r.Oldest <= n && n <= r.Newest }
 
-// Words after the command line of a keeper.
-const (
-	wordSpeaks = "speaks" // has the program say what it speaks
-	wordResume = "resume" // has it go on with the estate in a file
-)
+// wordSpeaks, after the command line of a keeper, has the program say what it
+// speaks.
+const wordSpeaks = "speaks"
 
 // Own is what this program speaks.
 func Own() Speaks {
