@@ -33,7 +33,13 @@ func (p *Peer) scale(ctx context.Context, r control.ScaleRequest, tell progress)
 	if _, err := p.Reload(ctx, false, control.CallerFrom(ctx).By); err != nil {
 		return nil, errors.Join(err, undo())
 	}
-	return p.awaitScale(ctx, component, before, tell), nil
+	here, cancel := p.passage.whileHere(ctx)
+	defer cancel()
+	outcomes := p.awaitScale(here, component, before, tell)
+	if isLeft(here) {
+		return nil, errAskAgain // the next program finds the number as it is wanted, and waits
+	}
+	return outcomes, nil
 }
 
 // scaled is the component, as application/name, that a request means. One that
@@ -64,7 +70,7 @@ func (p *Peer) awaitScale(ctx context.Context, component string, before []*super
 		known[v.Key] = true
 	}
 	for _, v := range p.replicasOf(component) {
-		if known[v.Key] {
+		if s := v.Machine.Status; known[v.Key] && s != lifecycle.Starting && s != lifecycle.Waiting {
 			continue
 		}
 		outcomes = append(outcomes, p.await(ctx, v, control.ActRequest{}, tell, action{

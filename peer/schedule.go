@@ -19,8 +19,10 @@ const maxNap = time.Minute
 // that is due while the last one still lives is left out, and so is one whose
 // time passed while no peer was running.
 func (p *Peer) schedule(ctx context.Context) {
-	last := time.Now()
+	last := *p.lookedAt.Load()
 	for {
+		looked := last
+		p.lookedAt.Store(&looked)
 		plan, changed := p.planAndChange()
 		next := last.Add(maxNap)
 		for _, s := range plan.Specs {
@@ -74,7 +76,7 @@ func (p *Peer) runScheduled(ctx context.Context, s *profiles.Spec) {
 		p.log.Warn("the last run is not over; this one is left out", "component", k.String(), "schedule", s.Schedule)
 		return
 	}
-	if err := p.sup.Act(ctx, lifecycle.EvStart, lifecycle.CauseCommand, "schedule "+s.Schedule, k); err != nil && ctx.Err() == nil {
+	if err := p.order(ctx, lifecycle.EvStart, lifecycle.CauseCommand, "schedule "+s.Schedule, k); err != nil && ctx.Err() == nil {
 		p.log.Error("cannot start a scheduled run", "component", k.String(), "error", err)
 	}
 }
