@@ -14,12 +14,15 @@ type Selection struct {
 	Group       string   `json:"group,omitempty"`
 }
 
-// ActRequest is the payload of start, stop, restart and kill.
+// ActRequest is the payload of start, stop, restart and kill. Healthy has what
+// is started count as up only when its health check, if it has one, says so;
+// Rolling does too.
 type ActRequest struct {
 	Selection
 	NoWait    bool  `json:"noWait,omitempty"`
 	TimeoutMs int64 `json:"timeoutMs,omitempty"` // of the wait; 0: as the specs allow
 	Rolling   bool  `json:"rolling,omitempty"`
+	Healthy   bool  `json:"healthy,omitempty"`
 	// After names what was acted on already, as application/name, with the
 	// generation that it had before: its outcome is waited for, and nothing is done
 	// again. A peer that became another program meanwhile asks for it (see Again).

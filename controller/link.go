@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seed-04209a44/peerd/exchange"
+	"github.com/seed-04209a44/peerd/exchange/cluster"
 )
 
 // errNotSent is an exchange.ErrClosed of a command that the other side has not
@@ -124,7 +125,7 @@ func (c *Controller) welcome(ctx context.Context, ch exchange.Channel, who Ident
 
 // open makes a channel known, on this node at once and to the others.
 func (c *Controller) open(ctx context.Context, l *link) {
-	c.registry.put(l.channel(c.node), l)
+	c.registry.put(entry{Channel: l.channel(c.node), link: l})
 	c.health.add(l)
 	c.event(Event{Kind: ChannelOpened, Target: l.target, Channel: l.id, Identity: l.identity.Name, Detail: l.connector})
 	if err := c.store.announce(ctx, l.channel(c.node)); err != nil && ctx.Err() == nil {
@@ -140,7 +141,7 @@ func (c *Controller) forget(l *link) {
 	c.registry.delete(l.id)
 	ctx, cancel := context.WithTimeout(context.Background(), c.o.HealthTimeout)
 	defer cancel()
-	if err := c.store.withdraw(ctx, Channel{ID: l.id, Node: c.node}); err != nil {
+	if err := c.store.withdraw(ctx, Channel{ID: l.id, Node: c.node}, cluster.Any); err != nil {
 		c.event(Event{Kind: EngineTrouble, Channel: l.id, Detail: err.Error()})
 	}
 }

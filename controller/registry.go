@@ -27,10 +27,11 @@ type primary struct {
 	inherited bool // it was there before this controller began
 }
 
-// entry is a channel in the registry; link is nil if another node has it.
+// entry is a channel in the registry.
 type entry struct {
 	Channel
-	link *link
+	link     *link  // nil if another node has it
+	revision uint64 // of the other node's announcement
 }
 
 // registry is this node's view of all channels. What is here of other nodes,
@@ -56,20 +57,19 @@ func newRegistry(self string) *registry {
 }
 
 // put adds or changes a channel.
-func (r *registry) put(ch Channel, l *link) {
+func (r *registry) put(e entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.remove(ch.ID)
-	e := &entry{ch, l}
-	r.channels[ch.ID] = e
-	if r.targets[ch.Target] == nil {
-		r.targets[ch.Target] = make(map[string]*entry)
+	r.remove(e.ID)
+	r.channels[e.ID] = &e
+	if r.targets[e.Target] == nil {
+		r.targets[e.Target] = make(map[string]*entry)
 	}
-	r.targets[ch.Target][ch.ID] = e
-	if l != nil {
+	r.targets[e.Target][e.ID] = &e
+	if e.link != nil {
 		r.local++
 	}
-	r.mark(ch.Target)
+	r.mark(e.Target)
 }
 
 // deactivate keeps a local channel in view, but for nothing to be sent to it.
@@ -144,7 +144,7 @@ func (r *registry) nodeCame(name string) bool {
 
 // nodeGone takes in that a node has gone, and returns the channels that went
 // with it.
-func (r *registry) nodeGone(name string) []Channel {
+func (r *registry) nodeGone(name string) []entry {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.nodes, name)
@@ -153,11 +153,11 @@ func (r *registry) nodeGone(name string) []Channel {
 
 // channelsOf returns the channels of another node, and marks their targets; r.mu
 // must be held.
-func (r *registry) channelsOf(node string) (all []Channel) {
+func (r *registry) channelsOf(node string) (all []entry) {
 	for _, e := range r.channels {
 		if e.Node == node && e.link == nil {
 			r.mark(e.Target)
-			all = append(all, e.Channel)
+			all = append(all, *e)
 		}
 	}
 	return all

@@ -119,7 +119,7 @@ func (c *Controller) hop(ctx context.Context, to Channel, cmd exchange.Command) 
 		left = min(left, time.Until(*cmd.ExpiresAt))
 		cmd.ExpiresAt = nil
 	}
-	request, err := json.Marshal(hopRequest{Channel: to.ID, Left: left, Command: cmd})
+	request, err := exchange.Encode(hopRequest{Channel: to.ID, Left: left, Command: cmd})
 	if err != nil {
 		return exchange.Reply{}, fmt.Errorf("command %s: %w", cmd.Type, err)
 	}
@@ -167,7 +167,7 @@ func (c *Controller) land(ctx context.Context, data []byte) ([]byte, error) {
 			}
 		}
 	}
-	return json.Marshal(a)
+	return exchange.Encode(a)
 }
 
 // subject is what a node serves.

@@ -50,8 +50,14 @@ func (s store) announce(ctx context.Context, ch Channel) error {
 	return err
 }
 
-func (s store) withdraw(ctx context.Context, ch Channel) error {
-	return s.channels.Delete(ctx, ch.Node+"/"+ch.ID, cluster.Any)
+// withdraw takes a channel out, unless it has been announced anew after the
+// given revision.
+func (s store) withdraw(ctx context.Context, ch Channel, after uint64) error {
+	err := s.channels.Delete(ctx, ch.Node+"/"+ch.ID, after)
+	if errors.Is(err, cluster.ErrConflict) {
+		return nil
+	}
+	return err
 }
 
 func (s store) appoint(ctx context.Context, target string, p primary, after uint64) (uint64, error) {
@@ -180,11 +186,12 @@ func signal(c chan struct{}) {
 	}
 }
 
-// sweep takes out what a node left behind.
-func (c *Controller) sweep(ctx context.Context, gone []Channel) {
-	for _, ch := range gone {
-		if err := c.store.withdraw(ctx, ch); err != nil && ctx.Err() == nil {
-			c.event(Event{Kind: EngineTrouble, Channel: ch.ID, Detail: err.Error()})
+// sweep takes out what a node left behind. A node that was only paused may be
+// back meanwhile: what it has announced anew stays.
+func (c *Controller) sweep(ctx context.Context, gone []entry) {
+	for _, e := range gone {
+		if err := c.store.withdraw(ctx, e.Channel, e.revision); err != nil && ctx.Err() == nil {
+			c.event(Event{Kind: EngineTrouble, Channel: e.ID, Detail: err.Error()})
 		}
 	}
 }
@@ -201,12 +208,12 @@ func (c *Controller) watchChannels(ctx context.Context, ready func()) error {
 			begun = true
 			ready()
 		case node == c.node && !begun && !e.Deleted:
-			c.sweep(ctx, []Channel{{ID: id, Node: node}})
+			c.sweep(ctx, []entry{{Channel: Channel{ID: id, Node: node}, revision: e.Revision}})
 		case node == c.node:
 		case e.Deleted:
 			c.registry.delete(id)
 		case json.Unmarshal(e.Value, &ch) == nil:
-			c.registry.put(ch, nil)
+			c.registry.put(entry{Channel: ch, revision: e.Revision})
 			c.batches.targetIsBack(ch.Target)
 		}
 	})

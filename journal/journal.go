@@ -79,6 +79,7 @@ type Journal struct {
 	opts Options
 	lock *os.File
 
+	failed uint64        // transaction to be undone; the committer's
 	queue  chan *write   // to the committer
 	closed chan struct{} // closed by Close
 	done   chan struct{} // closed when the committer has ended
@@ -174,6 +175,15 @@ func (j *Journal) Put(key string, value []byte) error {
 		return fmt.Errorf("setting %q has %d bytes and may have %d", key, len(value), maxRow)
 	}
 	return j.change(bucketSettings, []byte(key), value)
+}
+
+// Sync proves that the journal can write: it commits an empty transaction. A
+// journal that could not write before is mended by it as by any other write.
+func (j *Journal) Sync() error {
+	if _, err := j.commit(newWrite()); err != nil {
+		return fmt.Errorf("cannot write the journal %s: %w", j.path, err)
+	}
+	return nil
 }
 
 func (j *Journal) change(bucket string, key, value []byte) error {

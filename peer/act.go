@@ -78,7 +78,7 @@ func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a 
 	if err != nil {
 		return nil, err
 	}
-	a.judge = healthyToo(a.judge)
+	r.Healthy = true
 	if r.After == nil {
 		r.After = map[string]uint64{}
 	}
@@ -94,8 +94,8 @@ func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a 
 	return all, nil
 }
 
-// healthyToo has success wait for the health check, where there is one: the
-// next instance goes down only when this one serves again.
+// healthyToo has success wait for the health check, where there is one: what
+// comes next goes down only when this one serves again.
 func healthyToo(judge func(before, v *supervisor.View) verdict) func(before, v *supervisor.View) verdict {
 	return func(before, v *supervisor.View) verdict {
 		is := judge(before, v)
@@ -116,6 +116,9 @@ func (p *Peer) act(ctx context.Context, r control.ActRequest, tell progress, a a
 
 // actOn remembers the wish, hands the intent over and waits for each outcome.
 func (p *Peer) actOn(ctx context.Context, views []*supervisor.View, r control.ActRequest, tell progress, a action) ([]control.Outcome, error) {
+	if r.Healthy {
+		a.judge = healthyToo(a.judge)
+	}
 	views, err := p.give(ctx, views, r, a)
 	if err != nil {
 		return nil, err

@@ -79,7 +79,10 @@ func (p *Peer) candidate(ctx context.Context, path string) (*candidate, error) {
 	if own, err := os.Stat(ownProgram); err == nil && os.SameFile(own, info) {
 		return c, errSame
 	}
-	scales := scalesIn(p.journal)
+	scales, err := scalesIn(p.journal)
+	if err != nil {
+		return nil, err
+	}
 	plan, _ := p.currentPlan()
 	c.answer, err = ask(ctx, path, Question{Format: handoverFormat, Journal: journal.FormatVersion, Profile: p.opts.Profile, Replicas: scales})
 	if err == nil {

@@ -216,6 +216,6 @@ func (r *recovery) handed(k supervisor.Key, generation uint64, to string, found 
 	}
 	before.Live = rawJSON(found.life)
 	before.Changed = found.Hash != "" && found.Hash != r.plan[k].Hash
-	r.folders[folderName(k, generation)] = true
+	r.folders[folderName(k, generation)], r.adopted[found.Token] = true, true
 	return before, found.kept || found.Alive()
 }

@@ -33,6 +33,7 @@ type launcher struct {
 	work   sync.WaitGroup                     // everything that any generation has under way
 	steps  gate                               // what of it must not be cut off in its middle
 	facts  map[string]fact                    // of generations that were handed over, by key
+	lost   atomic.Int64                       // bytes of output that could not be stored, of generations that are over
 }
 
 // Launch implements supervisor.Launcher.
@@ -81,6 +82,7 @@ type generation struct {
 	output    *keeper.Capture
 	spawnedAt time.Time
 	link      *link
+	unforced  string    // why the limits in force are not those wanted; "": they are
 	complaint string    // of the component, its last
 	says      string    // by sd_notify, of itself
 	reloading bool      // it said so, and not yet that it is ready again
@@ -257,6 +259,9 @@ func (g *generation) own(proc *keeper.Process) {
 	if unwanted != nil {
 		g.Kill()
 	}
+	if g.latest.Load() != nil { // changed while it was being spawned
+		g.l.work.Go(g.relimit)
+	}
 }
 
 // beforeStart runs the preStart hook, within the time that a launch may take.
@@ -316,6 +321,9 @@ func (g *generation) close(exit lifecycle.Exit, told bool) {
 	g.afterwards()
 	if err := g.output.Drain(); err != nil {
 		g.log.Warn("cannot store the last output", "error", err)
+	}
+	if loss := g.output.Loss(); loss != nil {
+		g.l.lost.Add(loss.Bytes)
 	}
 	if told {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvGone})

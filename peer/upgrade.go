@@ -147,6 +147,9 @@ func (p *Peer) upgrade(ctx context.Context, r control.UpgradeRequest, _ progress
 		p.log.Warn("upgrade refused", "binary", r.Binary, "by", u.By, "error", err)
 		return u, err
 	}
+	if err := p.canRecord(); err != nil {
+		return u, err
+	}
 	u.To, u.Binary = c.answer.Version, c.path
 	p.log.Info("upgrade begins", "from", u.From, "to", u.To, "binary", u.Binary, "by", u.By)
 	patience := handoverPatience

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"sync"
 	"syscall"
@@ -58,7 +59,7 @@ func runPeer(c *cli.Context) error {
 	if err == nil {
 		err = serve(c.Context, peer.Options{
 			Profile: profile, Version: version.String(), Logger: log,
-			LevelFromProfile: !c.IsSet("log-level"), Keeper: keeperArgv(), Handover: h,
+			LevelFromProfile: !c.IsSet("log-level"), Keepers: keepers(), Handover: h,
 		}, signals)
 	}
 	if err != nil && !h.Accepted() {
@@ -174,11 +175,17 @@ func feedWatchdog(ctx context.Context, done <-chan struct{}) {
 	}
 }
 
-// keeperArgv starts this very program again as a keeper, where the platform
-// lets a process outlive its parent's watch.
-func keeperArgv() []string {
+// keepers are the programs that can hold the components, where the platform
+// lets a process outlive its parent's watch: the small one beside this program,
+// and this program itself, which is always there but takes more memory.
+func keepers() [][]string {
 	if runtime.GOOS != "linux" {
 		return nil
 	}
-	return []string{"/proc/self/exe", "keeper"}
+	self := []string{"/proc/self/exe", "keeper"}
+	exe, err := os.Executable()
+	if err != nil {
+		return [][]string{self}
+	}
+	return [][]string{{filepath.Join(filepath.Dir(exe), "peerd-keeper")}, self}
 }
