@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"sync"
 	"time"
 )
 
@@ -42,6 +43,52 @@ func TakeOver(f *os.File) (net.Listener, error) {
 // far as that takes no longer than 3 s, and whoever connects from now on waits
 // for the next one. It does not wait.
 func (s *Server) Retire() { s.retireOnce.Do(func() { close(s.retired) }) }
+
+// busyConns are the connections that a request is read from or answered on.
+type busyConns struct {
+	mu    sync.Mutex // guards all following fields
+	conns map[net.Conn]bool
+	quiet chan struct{} // closed when there are none; nil while nobody waits
+}
+
+// note is http.Server.ConnState.
+func (b *busyConns) note(c net.Conn, s http.ConnState) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.conns == nil {
+		b.conns = map[net.Conn]bool{}
+	}
+	if s == http.StateNew || s == http.StateActive {
+		b.conns[c] = true
+		return
+	}
+	delete(b.conns, c)
+	if len(b.conns) == 0 && b.quiet != nil {
+		close(b.quiet)
+		b.quiet = nil
+	}
+}
+
+// finish waits until every connection that was accepted has had its answer, for
+// as long as drainTimeout. Shutdown alone would read the request of a new one,
+// and then close it.
+func (b *busyConns) finish(srv *http.Server) {
+	srv.SetKeepAlivesEnabled(false)
+	quiet := make(chan struct{})
+	b.mu.Lock()
+	if len(b.conns) == 0 {
+		close(quiet)
+	} else {
+		b.quiet = quiet
+	}
+	b.mu.Unlock()
+	late := time.NewTimer(drainTimeout)
+	defer late.Stop()
+	select {
+	case <-quiet:
+	case <-late.C:
+	}
+}
 
 // drain answers what is under way and closes all connections.
 func drain(srv *http.Server) {

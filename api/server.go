@@ -94,6 +94,8 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnContext:       withCredentials,
 	}
+	busy := &busyConns{}
+	srv.ConnState = busy.note
 	var wg sync.WaitGroup
 	failed := make(chan error, len(listeners))
 	doors, over := make([]*door, len(listeners)), make([]chan struct{}, len(listeners))
@@ -115,6 +117,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		for i, d := range doors {
 			d.shutUp(over[i])
 		}
+		busy.finish(srv)
 	}
 	drain(srv)
 	wg.Wait()
