@@ -85,6 +85,8 @@ func (s *Server) Handler() http.Handler { return s.handler }
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
+	spare := newSpare()
+	defer spare.close()
 	srv := &http.Server{
 		Handler:           s.handler,
 		ReadHeaderTimeout: headerTimeout,
@@ -95,7 +97,10 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		ConnContext:       withCredentials,
 	}
 	busy := &busyConns{}
-	srv.ConnState = busy.note
+	srv.ConnState = func(c net.Conn, state http.ConnState) {
+		busy.note(c, state)
+		spare.noticed(c, state)
+	}
 	var wg sync.WaitGroup
 	failed := make(chan error, len(listeners))
 	doors, over := make([]*door, len(listeners)), make([]chan struct{}, len(listeners))
@@ -103,7 +108,7 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		doors[i], over[i] = newDoor(l), make(chan struct{})
 		wg.Go(func() {
 			defer close(over[i])
-			if err := srv.Serve(doors[i]); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
+			if err := srv.Serve(frugal{doors[i], spare}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 				failed <- err
 			}
 		})

@@ -34,15 +34,14 @@ const (
 // document is what a peer tells the one that it becomes. Its JSON is read by
 // programs one version apart.
 type document struct {
-	Format   int             `json:"format"`
-	Upgrade  control.Upgrade `json:"upgrade"`
-	Program  string          `json:"program"`        // the path of the one that handed over
-	Stop     bool            `json:"stop,omitempty"` // it was told to stop meanwhile
-	Back     bool            `json:"back,omitempty"` // the one it was handed to could not go on
-	Socket   string          `json:"socket"`
-	Listen   string          `json:"listen,omitempty"`
-	LookedAt time.Time       `json:"lookedAt,omitzero"` // by the scheduler
-	Facts    []fact          `json:"facts,omitempty"`
+	Format  int             `json:"format"`
+	Upgrade control.Upgrade `json:"upgrade"`
+	Program string          `json:"program"`        // the path of the one that handed over
+	Stop    bool            `json:"stop,omitempty"` // it was told to stop meanwhile
+	Back    bool            `json:"back,omitempty"` // the one it was handed to could not go on
+	Socket  string          `json:"socket"`
+	Listen  string          `json:"listen,omitempty"`
+	Facts   []fact          `json:"facts,omitempty"`
 
 	supervisor.Handover
 }

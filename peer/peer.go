@@ -62,6 +62,7 @@ type Peer struct {
 	rows      rows
 	primaries primaries
 	standing  standing
+	timetable timetable
 	fleet     fleet
 	host      host
 	clock     clock
@@ -74,9 +75,8 @@ type Peer struct {
 	reloads   sync.Mutex // one reload at a time
 	upgrading sync.Mutex // one upgrade at a time
 	passage   passage
-	next      *Successor                // written by Run
-	program   string                    // the file that this program was started from
-	lookedAt  atomic.Pointer[time.Time] // until when schedules were looked at
+	next      *Successor // written by Run
+	program   string     // the file that this program was started from
 
 	mu      sync.Mutex // guards all following fields
 	plan    *profiles.Plan
@@ -119,6 +119,7 @@ func New(o Options) (*Peer, error) {
 		opts: o, log: o.Logger, startedAt: time.Now(), door: door, journal: j, plan: plan,
 		levels: &levelStore{journal: j}, logDir: filepath.Join(set.StateDir, "logs"),
 		hasten: make(chan struct{}), failed: make(chan error, 1), changed: make(chan struct{}),
+		timetable: timetable{journal: j, stamps: map[supervisor.Key]stamp{}},
 		usage:     usage{latest: map[supervisor.Key]figures{}},
 		primaries: primaries{wake: make(chan struct{}, 1), held: map[string]office{}},
 	}
@@ -127,11 +128,6 @@ func New(o Options) (*Peer, error) {
 	if p.program, err = os.Executable(); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot find out what program this is: %w", err), p.close())
 	}
-	looked := time.Now()
-	if o.Handover != nil && !o.Handover.doc.LookedAt.IsZero() {
-		looked = o.Handover.doc.LookedAt
-	}
-	p.lookedAt.Store(&looked)
 	run, err := p.takeRuntimeDir(set.RuntimeDir)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot use the runtime folder %s: %w", set.RuntimeDir, err), p.close())
@@ -150,7 +146,7 @@ func New(o Options) (*Peer, error) {
 		Changed: p.primaries.notify, Permit: p.standing.permit, Groups: o.Handover.groups(),
 	})
 	p.replies = openReplies(j)
-	p.standing = standing{memory: j, lease: primaryLease, changed: p.sup.Reconsider}
+	p.standing = standing{memory: j, lease: primaryLease, changed: func() { p.sup.Reconsider(); p.primaries.notify() }}
 	if m := membershipOf(plan); m != nil {
 		p.standing.join(m.target) // before anything starts
 		p.fleet.begin(*m)

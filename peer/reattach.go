@@ -40,7 +40,11 @@ func (g *generation) resume(a supervisor.Adoption) {
 		ready = &readiness{g: g, ready: make(chan struct{})}
 	}
 	defer ready.close()
-	if !l.Alive() {
+	g.isReady.Store(a.Status != lifecycle.Starting)
+	if l.Background {
+		close(g.background)
+	}
+	if !l.Alive() && !g.mayFork() {
 		g.end(proc, func() {})
 		return
 	}
@@ -54,7 +58,6 @@ func (g *generation) resume(a supervisor.Adoption) {
 		}
 	}
 	if a.Status != lifecycle.Starting {
-		g.isReady.Store(true)
 		g.up.Do(func() {}) // its hook has run
 	}
 	if a.Status != lifecycle.Stopping {

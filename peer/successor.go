@@ -52,7 +52,7 @@ func (p *Peer) successor(s *succession, files map[string]*os.File, stop bool) *S
 	plan, _ := p.currentPlan()
 	doc := document{
 		Format: handoverFormat, Upgrade: s.upgrade, Program: p.program, Stop: stop, Handover: s.state,
-		Socket: plan.Peer.Socket, Listen: plan.Peer.Listen, LookedAt: *p.lookedAt.Load(),
+		Socket: plan.Peer.Socket, Listen: plan.Peer.Listen,
 	}
 	for _, v := range p.sup.Views() {
 		if g := generationOf(v); g != nil {
