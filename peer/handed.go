@@ -37,6 +37,7 @@ type document struct {
 	Format  int             `json:"format"`
 	Upgrade control.Upgrade `json:"upgrade"`
 	Program string          `json:"program"`        // the path of the one that handed over
+	Argv    []string        `json:"argv"`           // likewise
 	Stop    bool            `json:"stop,omitempty"` // it was told to stop meanwhile
 	Back    bool            `json:"back,omitempty"` // the one it was handed to could not go on
 	Socket  string          `json:"socket"`

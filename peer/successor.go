@@ -66,7 +66,7 @@ func (p *Peer) successor(s *succession, files map[string]*os.File, stop bool) *S
 // program that cannot be started is not the end: this process then becomes what
 // it is once more, and says so. stop: it was told to stop meanwhile.
 func (s *Successor) Become(argv, env []string, stop bool) error {
-	s.doc.Stop = s.doc.Stop || stop
+	s.doc.Stop, s.doc.Argv = s.doc.Stop || stop, argv
 	now, err := os.Stat(s.candidate.path)
 	switch {
 	case err != nil:
@@ -87,11 +87,11 @@ func (d *document) fail(why error) {
 
 // Return makes this process again what it was before, because of why, and
 // returns only if that fails.
-func (h *Handover) Return(argv, env []string, why error) error {
+func (h *Handover) Return(env []string, why error) error {
 	switch {
 	case h.Accepted() || h.files[fileBefore] == nil:
 		return why
-	case h.doc.Back:
+	case h.doc.Back || len(h.doc.Argv) == 0:
 		return fmt.Errorf("neither this program nor the one before can go on: %w", why)
 	}
 	h.doc.fail(why)
@@ -100,7 +100,7 @@ func (h *Handover) Return(argv, env []string, why error) error {
 	if before, fault := h.files[fileBefore].Stat(); err != nil || fault != nil || !os.SameFile(there, before) {
 		program = fmt.Sprintf("/proc/self/fd/%d", h.files[fileBefore].Fd())
 	}
-	return errors.Join(why, become(program, argv, env, h.doc, h.files, os.TempDir()))
+	return errors.Join(why, become(program, h.doc.Argv, env, h.doc, h.files, os.TempDir()))
 }
 
 // become writes the document and makes this process another program.

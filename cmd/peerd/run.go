@@ -64,7 +64,7 @@ func runPeer(c *cli.Context) error {
 	}
 	if err != nil && !h.Accepted() {
 		log.Error("cannot take over; gives back", "error", err)
-		return h.Return(os.Args, os.Environ(), err)
+		return h.Return(os.Environ(), err)
 	}
 	return err
 }
