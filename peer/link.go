@@ -129,6 +129,11 @@ func (g *generation) statusReport(ctx context.Context, s ccp.StatusEvent) (ccp.E
 	if s.Progress != nil {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvProgress, Extend: g.spec.LaunchTimeout})
 	}
+	const step = "a report"
+	if err := g.l.steps.enter(ctx, step); err != nil {
+		return ccp.Empty{}, err // the next peer asks for the state
+	}
+	defer g.l.steps.leave(step)
 	err = g.sink.Report(ctx, lifecycle.Event{Kind: lifecycle.EvReport, State: state, Detail: detail})
 	if err == nil && state == lifecycle.Execution {
 		g.started()
@@ -153,7 +158,7 @@ func (g *generation) Ask(budget time.Duration, reason string) {
 		return
 	}
 	end := time.Now().Add(budget)
-	g.orderly(func() { g.l.work.Go(func() { g.initiateShutdown(l, time.Until(end), reason) }) })
+	g.orderly(func() { g.l.see("INITIATE_SHUTDOWN", func() { g.initiateShutdown(l, time.Until(end), reason) }) })
 }
 
 func (g *generation) initiateShutdown(l *link, budget time.Duration, reason string) {
