@@ -35,6 +35,7 @@ type runtime struct {
 	log       hclog.Logger
 	stderr    io.Writer
 	link      *link
+	replies   *exchange.ReplyCache // of commands with an idempotency key, of all sessions
 
 	base   context.Context // of the whole life, with the runtime in it
 	wanted context.Context // ends when the component is told to stop
@@ -54,6 +55,7 @@ var errStop = errors.New("the component was told to stop")
 func newRuntime(ctx context.Context, info Info, c Component, l *loggers) *runtime {
 	r := &runtime{
 		info: info, component: c, loggers: l, stderr: os.Stderr, link: newLink(),
+		replies: exchange.NewReplyCache(0, 0, false),
 		state: lifecycle.Launch, since: time.Now(),
 		sessions: make(map[*exchange.Endpoint]struct{}),
 	}

@@ -76,6 +76,9 @@ func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a 
 	if err != nil {
 		return nil, err
 	}
+	if err := attemptFrom(ctx).begin(views); err != nil {
+		return nil, err
+	}
 	a.judge = healthyToo(a.judge)
 	var all []control.Outcome
 	for _, v := range views {
@@ -105,33 +108,50 @@ func (p *Peer) act(ctx context.Context, r control.ActRequest, tell progress, a a
 	if err != nil {
 		return nil, err
 	}
+	if err := attemptFrom(ctx).begin(views); err != nil {
+		return nil, err
+	}
 	return p.actOn(ctx, views, r, tell, a)
 }
 
 // actOn remembers the wish, hands the intent over and waits for each outcome.
 func (p *Peer) actOn(ctx context.Context, views []*supervisor.View, r control.ActRequest, tell progress, a action) ([]control.Outcome, error) {
-	keys := make([]supervisor.Key, len(views))
-	for i, v := range views {
-		keys[i] = v.Key
-	}
-	if err := p.wish(views, a.desired); err != nil {
+	fresh, again := attemptFrom(ctx).sort(views)
+	if err := p.hand(ctx, fresh, a); err != nil {
 		return nil, err
 	}
-	by := control.CallerFrom(ctx).By
-	if err := p.sup.Act(ctx, a.event, lifecycle.CauseCommand, by, keys...); err != nil {
+	if err := p.resume(ctx, again, a); err != nil {
 		return nil, err
 	}
 	outcomes := make([]control.Outcome, len(views))
 	var wg sync.WaitGroup
 	for i, v := range views {
-		if r.NoWait {
+		switch resumed, ok := again[v.Key]; {
+		case r.NoWait:
 			outcomes[i] = outcome(v, "accepted", "")
-			continue
+		case ok:
+			wg.Go(func() { outcomes[i] = p.awaitAgain(ctx, resumed, r, serialised(tell), a) })
+		default:
+			wg.Go(func() { outcomes[i] = p.await(ctx, v, r, serialised(tell), a) })
 		}
-		wg.Go(func() { outcomes[i] = p.await(ctx, v, r, serialised(tell), a) })
 	}
 	wg.Wait()
 	return outcomes, nil
+}
+
+// hand remembers the wish for instances and hands the intent over.
+func (p *Peer) hand(ctx context.Context, views []*supervisor.View, a action) error {
+	if len(views) == 0 {
+		return nil
+	}
+	if err := p.wish(views, a.desired); err != nil {
+		return err
+	}
+	keys := make([]supervisor.Key, len(views))
+	for i, v := range views {
+		keys[i] = v.Key
+	}
+	return p.sup.Act(ctx, a.event, lifecycle.CauseCommand, control.CallerFrom(ctx).By, keys...)
 }
 
 // serialised makes tell safe for several waiters.
