@@ -110,4 +110,3 @@ func getText(url string) string {
 	text, _ := io.ReadAll(resp.Body)
 	return string(text)
 }
-

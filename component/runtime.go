@@ -56,7 +56,7 @@ func newRuntime(ctx context.Context, info Info, c Component, l *loggers) *runtim
 	r := &runtime{
 		info: info, component: c, loggers: l, stderr: os.Stderr, link: newLink(),
 		replies: exchange.NewReplyCache(0, 0, false),
-		state: lifecycle.Launch, since: time.Now(),
+		state:   lifecycle.Launch, since: time.Now(),
 		sessions: make(map[*exchange.Endpoint]struct{}),
 	}
 	r.base = context.WithValue(context.WithoutCancel(ctx), runtimeKey{}, r)
