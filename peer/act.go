@@ -79,7 +79,7 @@ func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a 
 	if err := attemptFrom(ctx).begin(views); err != nil {
 		return nil, err
 	}
-	a.judge = healthyToo(a.judge)
+	r.Healthy = true
 	var all []control.Outcome
 	for _, v := range views {
 		out, err := p.actOn(ctx, []*supervisor.View{v}, r, tell, a)
@@ -91,8 +91,8 @@ func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a 
 	return all, nil
 }
 
-// healthyToo has success wait for the health check, where there is one: the
-// next instance goes down only when this one serves again.
+// healthyToo has success wait for the health check, where there is one: what
+// comes next goes down only when this one serves again.
 func healthyToo(judge func(before, v *supervisor.View) verdict) func(before, v *supervisor.View) verdict {
 	return func(before, v *supervisor.View) verdict {
 		is := judge(before, v)
@@ -119,6 +119,9 @@ func (p *Peer) actOn(ctx context.Context, views []*supervisor.View, r control.Ac
 	fresh, again := attemptFrom(ctx).sort(views)
 	if err := p.hand(ctx, fresh, a); err != nil {
 		return nil, err
+	}
+	if r.Healthy {
+		a.judge = healthyToo(a.judge)
 	}
 	if err := p.resume(ctx, again, a); err != nil {
 		return nil, err

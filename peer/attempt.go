@@ -112,16 +112,15 @@ func (p *Peer) awaitAgain(ctx context.Context, r resumed, req control.ActRequest
 
 // ask notes that a component is about to be asked to do something, and returns
 // the key by which it knows a command that comes again. A component that an
-// earlier peer has asked is asked again if it lives on and does not run a
-// command of the same key twice.
-func (a *attempt) ask(v *supervisor.View) (key string, err error) {
+// earlier peer has asked is asked again if it lives on and runs a key once.
+func (a *attempt) ask(v *supervisor.View, once bool) (key string, err error) {
 	if a == nil {
 		return "", nil
 	}
 	if !a.again {
 		return a.key, a.begin([]*supervisor.View{v})
 	}
-	if a.found[v.Key.String()] == v.Machine.Generation && runsOnce(v) {
+	if a.found[v.Key.String()] == v.Machine.Generation && once {
 		return a.key, nil
 	}
 	a.unknown = true

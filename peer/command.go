@@ -154,7 +154,7 @@ func (p *Peer) sendAny(ctx context.Context, v *supervisor.View, typ string, payl
 	if a != nil {
 		v = p.reachable(ctx, v)
 	}
-	key, err := a.ask(v)
+	key, err := a.ask(v, runsOnce(v))
 	if err != nil {
 		return control.SendReply{}, err
 	}
@@ -196,10 +196,10 @@ func (p *Peer) clearLogs(ctx context.Context, r control.NameRequest, _ progress)
 	if err != nil {
 		return control.SendReply{}, err
 	}
-	if _, err := attemptFrom(ctx).ask(v); err != nil {
+	if _, err := attemptFrom(ctx).ask(v, false); err != nil {
 		return control.SendReply{}, err
 	}
-	if err := p.clearCaptured(v); err != nil {
+	if err := onDisk(p.logFolder(v.Key), func() error { return p.clearCaptured(v) }); err != nil {
 		return control.SendReply{}, control.Errorf(control.CodeFailed, "cannot clear the logs of %s: %v", v.Name, err)
 	}
 	if v.Spec.CCP && v.Machine.Status == lifecycle.Running {

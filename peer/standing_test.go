@@ -214,7 +214,7 @@ func TestRepliesOfTheInterrupted(t *testing.T) {
 		}
 	}
 	unknown := func(a *attempt) exchange.Reply {
-		if _, err := a.ask(views[0]); err == nil {
+		if _, err := a.ask(views[0], false); err == nil {
 			t.Error("a component without the feature is asked again")
 		}
 		return exchange.Reply{Status: exchange.Failed}
