@@ -59,6 +59,7 @@ type Peer struct {
 	rows      rows
 	primaries primaries
 	standing  standing
+	timetable timetable
 	fleet     fleet
 	host      host
 	clock     clock
@@ -111,6 +112,7 @@ func New(o Options) (*Peer, error) {
 		opts: o, log: o.Logger, startedAt: time.Now(), door: door, journal: j, plan: plan,
 		levels: &levelStore{journal: j}, logDir: filepath.Join(set.StateDir, "logs"),
 		hasten: make(chan struct{}), failed: make(chan error, 1), changed: make(chan struct{}),
+		timetable: timetable{journal: j, stamps: map[supervisor.Key]stamp{}},
 		usage:     usage{latest: map[supervisor.Key]figures{}},
 		primaries: primaries{wake: make(chan struct{}, 1), held: map[string]office{}},
 	}
