@@ -264,6 +264,9 @@ func TestOriginalManagement(t *testing.T) {
 		_, text := ask(t, "GET", base+"/batchs", "")
 		return strings.Contains(text, `"SUCCEEDED"`) && strings.Contains(text, `"ERROR"`)
 	})
+	c.metered("nodes 1", "targets 1", "channels 1", "local_channels 1", "commands_in_flight 0",
+		`batches status="SUCCEEDED" 1`, `batches status="ERROR" 1`, `commands_total outcome="succeeded" 1`,
+		`commands_total outcome="error" 1`, `commands_total outcome="timeout" 0`, `events_total kind="primary.elected" 1`)
 	channel := `\{"id":"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}","targetId":"t","active":true,"primary":true\}`
 	good := `\{"id":"good","key":null,"targetId":"t","status":"SUCCEEDED","errorDetails":null,"maxRetry":5,"retry":null,"lastRetryAt":null\}`
 	bad := `\{"id":"bad","key":"k","targetId":"t","status":"ERROR","errorDetails":"[^"]+","maxRetry":0,"retry":0,"lastRetryAt":"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z"\}`
@@ -297,6 +300,22 @@ func TestOriginalManagement(t *testing.T) {
 		}
 		if status != tt.status || !regexp.MustCompile("^"+tt.want+"$").MatchString(strings.TrimSpace(compact.String())) {
 			t.Errorf("%s: %d %s\nwant %d %s", tt.path, status, compact.String(), tt.status, tt.want)
+		}
+	}
+}
+
+// metered: what the controller has done is in the peer's metrics.
+func (p *peerd) metered(want ...string) {
+	p.t.Helper()
+	_, text := p.fetch("/metrics")
+	for _, line := range want {
+		name, rest, _ := strings.Cut(line, " ")
+		labels := `{identifier="exchange"}`
+		if label, value, ok := strings.Cut(rest, " "); ok {
+			labels, rest = `{identifier="exchange",`+label+`}`, value
+		}
+		if series := "peerd_controller_" + name + labels + " " + rest + "\n"; !strings.Contains(text, series) {
+			p.t.Errorf("/metrics has no %s", series)
 		}
 	}
 }
