@@ -29,6 +29,38 @@ components:
 	}
 }
 
+// What a start pulls up is wanted up, and what was refused is not: the next peer
+// knows both.
+func TestTheNextPeerdKnowsWhatIsWanted(t *testing.T) {
+	t.Parallel()
+	p := start(t, `
+components:
+  db: {command: [/bin/sleep, "600"]}
+  web: {command: [/bin/sleep, "600"], dependsOn: [db]}
+  other: {command: [/bin/sleep, "600"]}
+  slow: {command: `+deafShell+`, `+armed+`, componentStopWaitTime: 1h}
+`)
+	p.running("db", "web", "other", "slow")
+	p.must("stop", "web", "db", "other")
+	p.must("start", "web")
+	p.running("db")
+	p.signal(syscall.SIGTERM)
+	p.is("slow", "stopping")
+	p.refused(1, "nothing starts any more", "start", "other")
+	p.signal(syscall.SIGTERM)
+	p.over()
+	p.run()
+	p.ready()
+	p.running("db", "web", "slow")
+	if i := p.of("other"); i.Status != "stopped" || i.Desired != "down" {
+		t.Errorf("other: %v", i)
+	}
+	p.signal(syscall.SIGTERM)
+	p.is("slow", "stopping")
+	p.signal(syscall.SIGTERM) // for slow has an hour
+	p.over()
+}
+
 // Two peers that share a runtime folder would take each other's sockets away:
 // the second says so and touches nothing.
 func TestASecondPeerdOnTheSameRuntimeFolderExitsAtOnce(t *testing.T) {

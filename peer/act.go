@@ -117,7 +117,8 @@ func (p *Peer) actOn(ctx context.Context, views []*supervisor.View, r control.Ac
 	for i, v := range views {
 		keys[i] = v.Key
 	}
-	if err := p.wish(views, a.desired); err != nil {
+	unwish, err := p.wish(keys, a.desired)
+	if err != nil {
 		return nil, err
 	}
 	if r.Healthy {
@@ -125,8 +126,9 @@ func (p *Peer) actOn(ctx context.Context, views []*supervisor.View, r control.Ac
 	}
 	by := control.CallerFrom(ctx).By
 	if err := p.sup.Act(ctx, a.event, lifecycle.CauseCommand, by, keys...); err != nil {
-		return nil, err
+		return nil, errors.Join(err, unwish())
 	}
+	tell = serialised(tell)
 	outcomes := make([]control.Outcome, len(views))
 	var wg sync.WaitGroup
 	for i, v := range views {
@@ -134,7 +136,7 @@ func (p *Peer) actOn(ctx context.Context, views []*supervisor.View, r control.Ac
 			outcomes[i] = outcome(v, "accepted", "")
 			continue
 		}
-		wg.Go(func() { outcomes[i] = p.await(ctx, v, r, serialised(tell), a) })
+		wg.Go(func() { outcomes[i] = p.await(ctx, v, r, tell, a) })
 	}
 	wg.Wait()
 	return outcomes, nil

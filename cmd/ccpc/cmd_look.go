@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -56,7 +57,7 @@ func (p *program) instanceTable(instances []listed) error {
 	if peers {
 		header = append([]string{"PEER"}, header...)
 	}
-	reasons := slices.ContainsFunc(instances, func(i listed) bool { return i.Reason != "" })
+	reasons := slices.ContainsFunc(instances, func(i listed) bool { return i.Reason+i.Says != "" })
 	if reasons {
 		header = append(header, "REASON")
 	}
@@ -75,7 +76,7 @@ func (p *program) instanceTable(instances []listed) error {
 			rows[n] = append([]string{escape(i.Peer, false)}, rows[n]...)
 		}
 		if reasons {
-			rows[n] = append(rows[n], escape(i.Reason, false))
+			rows[n] = append(rows[n], escape(cmp.Or(i.Reason, i.Says), false))
 		}
 	}
 	return p.out.rows(header, rows)
@@ -121,6 +122,7 @@ func (p *program) detail(d control.Detail) error {
 		{"Desired", d.Desired},
 		{"State", dash(d.State)},
 		{"Reason", dash(escape(d.Reason, false))},
+		{"Says", dash(escape(d.Says, false))},
 		{"Generation", strconv.FormatUint(d.Generation, 10)},
 		{"Pid", strconv.Itoa(d.Pid)},
 		{"Restarts", strconv.Itoa(d.Restarts)},
