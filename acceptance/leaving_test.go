@@ -4,6 +4,7 @@ package acceptance_test
 
 import (
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -114,8 +115,14 @@ func TestScaleToNoneAndBack(t *testing.T) {
 	if left := p.ps(); len(left) != 0 {
 		t.Errorf("left: %v", left)
 	}
-	p.must("scale", "web", "2")
-	p.running("web#1", "web#2")
+	p.must("scale", "web", "4")
+	p.running("web#1", "web#2", "web#3", "web#4")
+	var gone []outcome
+	p.decode(p.must("scale", "web", "2", "-o", "json"), &gone)
+	slices.SortFunc(gone, func(a, b outcome) int { return strings.Compare(a.Name, b.Name) })
+	if want := []string{"web#3 stopped stopped", "web#4 stopped stopped"}; !slices.Equal(brief(gone), want) {
+		t.Errorf("what went: %+v", gone)
+	}
 	p.write("components: {web: {command: [/bin/sleep, \"600\"], nonsense: 1}}\n")
 	p.refused(7, "nonsense", "scale", "web", "3")
 	p.write("components: {web: {command: [/bin/sleep, \"600\"]}}\n")
@@ -124,4 +131,13 @@ func TestScaleToNoneAndBack(t *testing.T) {
 		t.Errorf("a scaling that failed was done later: %v", now)
 	}
 	p.refused(2, "--no-wait", "restart", "--rolling", "--no-wait", "web")
+}
+
+// brief is what outcomes say without their details.
+func brief(all []outcome) []string {
+	out := make([]string, len(all))
+	for i, o := range all {
+		out[i] = o.Name + " " + o.Outcome + " " + o.Status
+	}
+	return out
 }

@@ -184,7 +184,7 @@ func (p *Peer) await(ctx context.Context, before *supervisor.View, r control.Act
 	})
 	switch {
 	case errors.Is(err, supervisor.ErrGone):
-		return outcome(before, a.done, "left the plan")
+		return leftThePlan(before, a)
 	case err != nil:
 		return outcome(v, "timeout", "not "+a.done+" within "+limit.String()+reason(v))
 	case overruled && result != succeeded:
@@ -195,6 +195,16 @@ func (p *Peer) await(ctx context.Context, before *supervisor.View, r control.Act
 		return outcome(v, "failed", describe(v))
 	}
 	return outcome(v, a.done, "")
+}
+
+// leftThePlan is how an instance stands to a wish once it is no more.
+func leftThePlan(v *supervisor.View, a action) control.Outcome {
+	o := outcome(v, a.done, "left the plan")
+	o.Status = lifecycle.Stopped.String()
+	if a.desired != "down" {
+		o.Outcome = "failed"
+	}
+	return o
 }
 
 func outcome(v *supervisor.View, what, detail string) control.Outcome {
