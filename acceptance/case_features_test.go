@@ -208,7 +208,10 @@ components:
 `)
 	p.running("a")
 	before := p.pids("a")
-	heard := func() string { b, _ := os.ReadFile(p.path("heard")); return strings.Join(strings.Fields(string(b)), " ") }
+	heard := func() string {
+		b, _ := os.ReadFile(p.path("heard"))
+		return strings.Join(strings.Fields(string(b)), " ")
+	}
 	p.must("kill", "--signal", "hup", "a")
 	p.waitFor("the first signal", func() bool { return heard() == "parent" })
 	p.must("kill", "-s", "SIGHUP", "a")

@@ -3,6 +3,7 @@
 package acceptance_test
 
 import (
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -60,6 +61,48 @@ components:
 	p.is("slow", "stopping")
 	p.signal(syscall.SIGTERM) // for slow has an hour
 	p.over()
+}
+
+// A peerd that was killed is no reason to run a task again, or to try again what
+// has failed: the next one leaves both as they are. A changed profile is.
+func TestWhatRestsOutlivesPeerd(t *testing.T) {
+	t.Parallel()
+	const profile = `
+components:
+  migrate: {command: [/bin/true], oneShot: true}
+  broken: {command: [/bin/sh, -c, "exit 7"], restart: {policy: never}}
+  db: {command: [/bin/sleep, "600"], dependsOn: {migrate: completed}}
+`
+	p := start(t, profile)
+	p.running("db")
+	p.is("broken", "failed")
+	before := p.pids()
+	p.strikePeerd()
+	p.run()
+	p.ready()
+	p.running("db")
+	if now := p.pids(); !maps.Equal(now, before) {
+		t.Errorf("were %v and are %v", before, now)
+	}
+	if i := p.is("broken", "failed"); i.LastExit == nil || i.LastExit.Code != 7 || i.Reason != "exit code 7" {
+		t.Errorf("broken: %v", i)
+	}
+	p.is("migrate", "completed")
+	if r := p.ccpc("start", "broken"); r.code != 1 {
+		t.Errorf("a start of what is broken: %v", r)
+	}
+	p.until("broken", "was tried again", func(i instance) bool { return i.Generation == 2 && i.Status == "failed" })
+	p.strikePeerd()
+	p.write(profile + "  more: {command: [/bin/sleep, '600']}\n")
+	p.run()
+	p.ready()
+	p.running("more")
+	p.until("broken", "is tried with the new profile", func(i instance) bool { return i.Generation == 3 && i.Status == "failed" })
+	p.signal(syscall.SIGTERM)
+	p.over()
+	p.run()
+	p.ready()
+	p.until("migrate", "runs again after an orderly stop", func(i instance) bool { return i.Generation > 2 && i.Status == "completed" })
 }
 
 // Two peers that share a runtime folder would take each other's sockets away:
