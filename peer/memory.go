@@ -143,8 +143,9 @@ func (p *Peer) toRest(last journal.Record, exit process.Exit) ([]journal.Record,
 }
 
 // killLeftover ends what an earlier peer left of one instance and returns how
-// its leader ended and what could not be ended. A zombie is none: its parent,
-// who is somebody else now, may take its time to wait for it.
+// its leader ended and what could not be ended. A zombie is nothing that is
+// left; but how it ended is known only when its parent, who is somebody else
+// now, has waited for it, and that is waited for within the same time.
 func (p *Peer) killLeftover(id process.Identity) (process.Exit, []process.Member, error) {
 	proc, err := p.door.Adopt(id)
 	if err != nil {
@@ -160,7 +161,10 @@ func (p *Peer) killLeftover(id process.Identity) (process.Exit, []process.Member
 		proc.Kill(attempt)
 		done()
 		left := proc.Members()
-		if len(left) == 0 || ctx.Err() != nil {
+		if len(left) == 0 {
+			return exitWithin(ctx, proc), nil, nil
+		}
+		if ctx.Err() != nil {
 			return proc.Exit(), left, nil
 		}
 		<-look.C
@@ -169,6 +173,16 @@ func (p *Peer) killLeftover(id process.Identity) (process.Exit, []process.Member
 
 // leftoverInterval is the time between two looks at what is being killed.
 const leftoverInterval = 20 * time.Millisecond
+
+// exitWithin is how a process ended of which nothing lives.
+func exitWithin(ctx context.Context, proc *process.Process) process.Exit {
+	select {
+	case <-proc.Exited():
+		return proc.Exit()
+	case <-ctx.Done():
+		return process.Exit{Code: -1, Reason: "it was killed, and nobody has waited for it"}
+	}
+}
 
 // degraded are the reasons why the peer does less than it should.
 type degraded struct {

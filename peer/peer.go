@@ -133,7 +133,7 @@ func New(o Options) (*Peer, error) {
 		Changed: p.primaries.notify, Permit: p.standing.permit,
 	})
 	p.replies = openReplies(j)
-	p.standing = standing{memory: j, lease: primaryLease, changed: p.sup.Reconsider}
+	p.standing = standing{memory: j, lease: primaryLease, changed: func() { p.sup.Reconsider(); p.primaries.notify() }}
 	if m := membershipOf(plan); m != nil {
 		p.standing.join(m.target) // before anything starts
 		p.fleet.begin(*m)
