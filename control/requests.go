@@ -14,12 +14,15 @@ type Selection struct {
 	Group       string   `json:"group,omitempty"`
 }
 
-// ActRequest is the payload of start, stop, restart and kill.
+// ActRequest is the payload of start, stop, restart and kill. Healthy has what
+// is started count as up only when its health check, if it has one, says so;
+// Rolling does too.
 type ActRequest struct {
 	Selection
 	NoWait    bool  `json:"noWait,omitempty"`
 	TimeoutMs int64 `json:"timeoutMs,omitempty"` // of the wait; 0: as the specs allow
 	Rolling   bool  `json:"rolling,omitempty"`
+	Healthy   bool  `json:"healthy,omitempty"`
 }
 
 // NameRequest names one instance.

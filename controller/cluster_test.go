@@ -94,7 +94,7 @@ func TestThreeControllers(t *testing.T) {
 	})
 	t.Run("all its replies", func(t *testing.T) {
 		var got []string
-		reply, err := all[0].Stream(t.Context(), "u", command(t, "COUNT", 300), Choice{}, func(r exchange.Reply) error {
+		reply, err := all[0].Stream(t.Context(), "u", command(t, "NUMBERS", 300), Choice{}, func(r exchange.Reply) error {
 			got = append(got, string(r.Payload))
 			return nil
 		})

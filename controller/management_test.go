@@ -87,7 +87,7 @@ func TestManagementPaths(t *testing.T) {
 	orphan.ID, orphan.Key = "orphan", ""
 	n.execute(orphan)
 
-	ch := `{"id":"$1","targetId":"t","active":true,"primary":true}`
+	ch := `{"id":"$1","targetId":"t","active":true,"primary":true,"node":"` + n.node + `","connector":"p"}`
 	failed := `{"id":"failed","key":"k","targetId":"t","status":"ERROR","errorDetails":"command 0 (FAIL): it fails","maxRetry":0,"retry":0,"lastRetryAt":"$2"}`
 	alone := `{"id":"orphan","key":null,"targetId":"gone","status":"CREATED","errorDetails":null,"maxRetry":5,"retry":null,"lastRetryAt":null}`
 	id := n.Target("t")[0].ID

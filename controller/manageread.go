@@ -6,12 +6,15 @@ import (
 	"strings"
 )
 
-// channelJSON is a channel in the management lists.
+// channelJSON is a channel in the management lists. Node and Connector are not
+// in the protocol of old.
 type channelJSON struct {
-	ID      string `json:"id"`
-	Target  string `json:"targetId"`
-	Active  bool   `json:"active"`
-	Primary bool   `json:"primary"`
+	ID        string `json:"id"`
+	Target    string `json:"targetId"`
+	Active    bool   `json:"active"`
+	Primary   bool   `json:"primary"`
+	Node      string `json:"node"`
+	Connector string `json:"connector,omitempty"`
 }
 
 // batchJSON is a batch in the management lists; what is not there is null.
@@ -40,7 +43,7 @@ type targetJSON struct {
 func channelsJSON(all []Channel) []channelJSON {
 	list := make([]channelJSON, len(all))
 	for i, ch := range all {
-		list[i] = channelJSON{ch.ID, ch.Target, ch.Active, ch.Primary}
+		list[i] = channelJSON(ch)
 	}
 	slices.SortFunc(list, func(a, b channelJSON) int { return cmp.Compare(a.ID, b.ID) })
 	return list

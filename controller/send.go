@@ -127,7 +127,7 @@ func (c *Controller) hop(ctx context.Context, to Channel, cmd exchange.Command, 
 		left = min(left, time.Until(*cmd.ExpiresAt))
 		cmd.ExpiresAt = nil
 	}
-	request, err := json.Marshal(hopRequest{Channel: to.ID, Left: left, Command: cmd})
+	request, err := exchange.Encode(hopRequest{Channel: to.ID, Left: left, Command: cmd})
 	if err != nil {
 		return exchange.Reply{}, fmt.Errorf("command %s: %w", cmd.Type, err)
 	}
@@ -196,7 +196,7 @@ func (c *Controller) land(ctx context.Context, data []byte, part func([]byte) er
 			}
 		}
 	}
-	return json.Marshal(a)
+	return exchange.Encode(a)
 }
 
 // replies sends intermediate replies back; nil if part is.
@@ -205,7 +205,7 @@ func replies(part func([]byte) error) func(exchange.Reply) error {
 		return nil
 	}
 	return func(r exchange.Reply) error {
-		data, err := json.Marshal(r)
+		data, err := exchange.Encode(r)
 		if err != nil {
 			return err
 		}

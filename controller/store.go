@@ -190,7 +190,7 @@ func (c *Controller) watchChannels(ctx context.Context, ready func()) error {
 		case e.Deleted:
 			c.registry.delete(id)
 		case json.Unmarshal(e.Value, &ch) == nil:
-			c.registry.put(ch, nil, e.Revision)
+			c.registry.put(entry{Channel: ch, revision: e.Revision})
 			c.batches.targetIsBack(ch.Target)
 		}
 	})

@@ -97,7 +97,7 @@ func (c *Capture) order() captureOrder {
 	if e.Matched {
 		o.Output.Match = ""
 	}
-	o.Identity, o.Exit = e.Identity, e.Exit
+	o.Identity, o.Exit, o.Loss = e.Identity, e.Exit, e.Loss
 	if o.Identity != nil {
 		o.Output.ReadyFD = 0
 	}
@@ -153,7 +153,10 @@ func (r remote) leftover(ctx context.Context, order spawnOrder) (Entry, error) {
 }
 
 func (r remote) drain(ctx context.Context, key string) error {
-	return r.c.call(ctx, TypeDrain, keyOrder{key}, nil)
+	var e Entry
+	err := r.c.call(ctx, TypeDrain, keyOrder{key}, &e)
+	r.c.word(key).merge(e)
+	return err
 }
 
 func (r remote) clear(ctx context.Context, key string) error {

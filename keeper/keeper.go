@@ -95,6 +95,7 @@ func (k *Keeper) place(o captureOrder) (h *held, fresh bool) {
 	if o.Output.First != "" {
 		h.word.merge(Entry{First: &o.Output.First})
 	}
+	h.word.takeOver(o.Loss)
 	h.word.merge(Entry{Exit: o.Exit})
 	k.held[o.Key] = h
 	return h, true
@@ -187,12 +188,12 @@ func (k *Keeper) list() []Entry {
 }
 
 // drain stores what the process has written and ends the capture.
-func (k *Keeper) drain(key string) error {
+func (k *Keeper) drain(key string) (*held, error) {
 	h, err := k.find(key)
 	if err == nil {
 		h.out.close()
 	}
-	return err
+	return h, err
 }
 
 func (k *Keeper) clear(key string) error {
@@ -300,7 +301,7 @@ func (k *Keeper) Close() error {
 	close(k.closing)
 	k.watching.Wait()
 	for _, e := range k.list() {
-		_ = k.drain(e.Key)
+		_, _ = k.drain(e.Key)
 	}
 	return nil
 }
@@ -316,7 +317,10 @@ func (l local) spawn(_ context.Context, key string, s process.Spec) (*Process, e
 	return &Process{Process: h.proc}, nil
 }
 
-func (l local) drain(_ context.Context, key string) error            { return l.k.drain(key) }
+func (l local) drain(_ context.Context, key string) error {
+	_, err := l.k.drain(key)
+	return err
+}
 func (l local) clear(_ context.Context, key string) error            { return l.k.clear(key) }
 func (l local) dropped(_ context.Context, key string) (int64, error) { return l.k.dropped(key) }
 func (l local) forget(_ context.Context, key string) error           { return l.k.forget(key) }

@@ -57,7 +57,7 @@ func newUser(t testing.TB) *user {
 func (u *user) connect() {
 	u.t.Helper()
 	var err error
-	u.client, err = keeper.Connect(u.t.Context(), keeper.Settings{Folder: u.dir, Argv: []string{"/proc/self/exe", "keeper"}, Door: u.door})
+	u.client, err = keeper.Connect(u.t.Context(), keeper.Settings{Folder: u.dir, Programs: [][]string{{"/proc/self/exe", "keeper"}}, Door: u.door})
 	if err != nil {
 		u.t.Fatal(err)
 	}

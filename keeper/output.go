@@ -1,6 +1,7 @@
 package keeper
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,9 @@ type output struct {
 	changed func() // the word has news
 	fifos   []*process.FIFO
 	writers []*logs.Writer
+	lost    int64    // by earlier keepers
 	ready   *os.File // nil without a readiness file
+	losing  losing
 	stop    chan struct{}
 	done    sync.WaitGroup
 	once    sync.Once
@@ -35,7 +38,7 @@ type output struct {
 
 // openOutput starts the capture that o asks for.
 func openOutput(o Output, w *word, changed func()) (*output, error) {
-	out := &output{word: w, changed: changed, stop: make(chan struct{})}
+	out := &output{word: w, changed: changed, lost: w.lost(), stop: make(chan struct{})}
 	taps, err := out.taps(o.Match)
 	if err != nil {
 		return nil, err
@@ -79,6 +82,7 @@ func (o *output) open(s logs.Stream, opts Output, taps []io.Writer) error {
 		return err
 	}
 	o.writers = append(o.writers, w)
+	w.Listen(func(n int64, why string) { o.hear(s, n, why) })
 	fifo, err := process.OpenFIFO(filepath.Join(opts.Folder, string(s)))
 	if err != nil {
 		return err
@@ -137,16 +141,54 @@ func (o *output) close() {
 		for _, f := range o.fifos {
 			_ = f.Close()
 		}
+		o.settle()
 		for _, w := range o.writers {
 			_ = w.Close()
 		}
 	})
 }
 
-func (o *output) dropped() int64 {
-	var n int64
+// settle closes the account of what was lost.
+func (o *output) settle() {
+	l := &o.losing
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	n := o.lost
 	for _, w := range o.writers {
 		lost, _ := w.Dropped()
+		n += lost
+	}
+	if n > 0 {
+		o.word.loses(n, "")
+	}
+}
+
+// losing is what the two streams lose.
+type losing struct {
+	mu    sync.Mutex // guards the following fields; held while it is told, so that the news keep their order
+	bytes map[logs.Stream]int64
+	why   map[logs.Stream]string
+}
+
+// hear takes in what one stream loses, and tells what both do.
+func (o *output) hear(s logs.Stream, n int64, why string) {
+	l := &o.losing
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.bytes == nil {
+		l.bytes, l.why = map[logs.Stream]int64{}, map[logs.Stream]string{}
+	}
+	l.bytes[s], l.why[s] = n, why
+	o.word.loses(o.lost+l.bytes[logs.Out]+l.bytes[logs.Err], cmp.Or(l.why[logs.Out], l.why[logs.Err]))
+	o.changed()
+}
+
+// dropped counts the bytes lost so far. Where the trouble is over, it is found
+// out by that.
+func (o *output) dropped() int64 {
+	n := o.lost
+	for _, w := range o.writers {
+		lost, _ := w.Mend()
 		n += lost
 	}
 	return n

@@ -9,7 +9,6 @@ import (
 
 	"github.com/seed-04209a44/peerd/exchange"
 	"github.com/seed-04209a44/peerd/exchange/unix"
-	"github.com/seed-04209a44/peerd/process"
 )
 
 // window is how many commands may be in flight on one channel.
@@ -117,8 +116,14 @@ func (k *Keeper) handlers() *exchange.Mux {
 		}
 		return h.word.now(), nil
 	})
-	handle(m, TypeList, func(struct{}) (any, error) { return listing{Pid: os.Getpid(), Entries: k.list()}, nil })
-	handle(m, TypeDrain, func(o keyOrder) (any, error) { return nil, k.drain(o.Key) })
+	handle(m, TypeList, func(struct{}) (any, error) { return listing{Pid: os.Getpid(), Speaks: Own(), Entries: k.list()}, nil })
+	handle(m, TypeDrain, func(o keyOrder) (any, error) {
+		h, err := k.drain(o.Key)
+		if err != nil {
+			return nil, err
+		}
+		return h.word.now(), nil
+	})
 	handle(m, TypeClear, func(o keyOrder) (any, error) { return nil, k.clear(o.Key) })
 	handle(m, TypeForget, func(o keyOrder) (any, error) { return nil, k.forget(o.Key) })
 	handle(m, TypeDropped, func(o keyOrder) (any, error) {
@@ -137,32 +142,4 @@ func handle[T any](m *exchange.Mux, typ string, do func(T) (any, error)) {
 		}
 		return do(order)
 	})
-}
-
-// Files that a keeper's process inherits.
-const (
-	fdSocket = 3 // the listening socket
-	fdLock   = 4 // of the folder, locked by the keeper
-)
-
-// Main is the whole of a keeper's process, which Start has made: it holds what
-// it is given until that is over and nobody is connected. It does not heed
-// SIGTERM, SIGINT and SIGHUP: it goes when there is nothing left to lose.
-func Main() error {
-	deaf := heedNothing()
-	defer deaf()
-	if err := takeLock(os.NewFile(fdLock, "lock")); err != nil {
-		return err
-	}
-	l, err := unix.FileListener(os.NewFile(fdSocket, "socket"))
-	if err != nil {
-		return err
-	}
-	door, err := process.Open()
-	if err != nil {
-		return errors.Join(err, l.Close())
-	}
-	thin()
-	k := New(door)
-	return errors.Join(k.Serve(context.Background(), l), k.Close(), door.Close())
 }

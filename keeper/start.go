@@ -22,6 +22,10 @@ const (
 	logName    = "keeper.log" // what a crash of the keeper printed
 )
 
+// environment of a keeper. A fixed number of processors keeps the runtime from
+// looking for another one every second.
+var environment = []string{"GOMAXPROCS=2"}
+
 // maxLog is how large the keeper's log may be before it begins anew.
 const maxLog = 1 << 20
 
@@ -49,10 +53,7 @@ func launch(folder string, argv []string) error {
 	}
 	defer log.Close()
 	cmd := &exec.Cmd{
-		Path: argv[0], Args: argv, Dir: "/",
-		// A fixed number of processors keeps the runtime from looking for another
-		// one every second.
-		Env:    []string{"GOMAXPROCS=2"},
+		Path: argv[0], Args: argv, Dir: "/", Env: environment,
 		Stdout: log, Stderr: log, ExtraFiles: []*os.File{socket, lock},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}

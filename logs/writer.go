@@ -30,7 +30,30 @@ type Writer struct {
 	dropped int64 // since opening
 	unsaid  int64 // of them, not yet told by a marker line
 	cause   error
-	midLine bool // the last byte stored was no newline
+	told    string // what the listener heard last
+	midLine bool   // the last byte stored was no newline
+	listen  func(dropped int64, why string)
+}
+
+// Listen has f called when bytes begin to be lost, with the reason, and with ""
+// when they are stored again: from the goroutine that writes, so f must neither
+// block nor call the Writer. dropped is as Dropped has it.
+func (w *Writer) Listen(f func(dropped int64, why string)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listen = f
+}
+
+// Mend tries whether the disk accepts again after it has refused, so that the
+// end of the trouble is noticed without further output. It returns what Dropped
+// does.
+func (w *Writer) Mend() (int64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		_ = w.mark()
+	}
+	return w.dropped, w.cause
 }
 
 // OpenWriter opens (creating folders) the stream's current file for appending.
@@ -231,7 +254,16 @@ func (w *Writer) mark() error {
 		rest = rest[n:]
 	}
 	w.unsaid = 0
+	w.tell("")
 	return nil
+}
+
+// tell passes on that the trouble has begun, is another, or is over.
+func (w *Writer) tell(why string) {
+	if w.listen != nil && w.told != why {
+		w.told = why
+		w.listen(w.dropped, why)
+	}
 }
 
 // unmark takes back the part of a marker that did fit.
@@ -259,4 +291,7 @@ func (w *Writer) drop(n int, cause error) {
 	}
 	w.dropped += int64(n)
 	w.unsaid += int64(n)
+	if n > 0 && w.cause != nil {
+		w.tell(reason(w.cause).Error())
+	}
 }

@@ -76,7 +76,7 @@ func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a 
 	if err != nil {
 		return nil, err
 	}
-	a.judge = healthyToo(a.judge)
+	r.Healthy = true
 	var all []control.Outcome
 	for _, v := range views {
 		out, err := p.actOn(ctx, []*supervisor.View{v}, r, tell, a)
@@ -88,8 +88,8 @@ func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a 
 	return all, nil
 }
 
-// healthyToo has success wait for the health check, where there is one: the
-// next instance goes down only when this one serves again.
+// healthyToo has success wait for the health check, where there is one: what
+// comes next goes down only when this one serves again.
 func healthyToo(judge func(before, v *supervisor.View) verdict) func(before, v *supervisor.View) verdict {
 	return func(before, v *supervisor.View) verdict {
 		is := judge(before, v)
@@ -116,6 +116,9 @@ func (p *Peer) actOn(ctx context.Context, views []*supervisor.View, r control.Ac
 	}
 	if err := p.wish(views, a.desired); err != nil {
 		return nil, err
+	}
+	if r.Healthy {
+		a.judge = healthyToo(a.judge)
 	}
 	by := control.CallerFrom(ctx).By
 	if err := p.sup.Act(ctx, a.event, lifecycle.CauseCommand, by, keys...); err != nil {

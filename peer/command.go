@@ -166,7 +166,7 @@ func (p *Peer) clearLogs(ctx context.Context, r control.NameRequest, _ progress)
 	if err != nil {
 		return control.SendReply{}, err
 	}
-	if err := p.clearCaptured(v); err != nil {
+	if err := onDisk(p.logFolder(v.Key), func() error { return p.clearCaptured(v) }); err != nil {
 		return control.SendReply{}, control.Errorf(control.CodeFailed, "cannot clear the logs of %s: %v", v.Name, err)
 	}
 	if v.Spec.CCP && v.Machine.Status == lifecycle.Running {

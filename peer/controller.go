@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"time"
 
@@ -146,7 +145,7 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 func fleetRoutes(c *controller.Controller) http.Handler {
 	connectors, management := c.Handler(), http.NewCrossOriginProtection().Handler(c.Management())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/exchange/controller" || strings.HasPrefix(r.URL.Path, "/ws/controller/") {
+		if websocket.IsConnectorPath(r.URL.Path) {
 			connectors.ServeHTTP(w, r)
 			return
 		}

@@ -91,6 +91,14 @@ func (g *generation) dropped() int64 {
 	return n
 }
 
+// loss is what of the output could not be stored; nil: nothing.
+func (g *generation) loss() *keeper.Loss {
+	if out := g.capture(); out != nil {
+		return out.Loss()
+	}
+	return nil
+}
+
 // askKeeper bounds how long a question to the keeper may take that somebody
 // waits for.
 const askKeeper = 2 * time.Second

@@ -24,14 +24,15 @@ type holder interface {
 	Close() error
 }
 
-// openHolder connects to the keeper, or spawns directly where argv is empty.
-func (p *Peer) openHolder(ctx context.Context, argv []string, folder string) (err error) {
-	if len(argv) == 0 {
+// openHolder connects to the keeper, or spawns directly where no program can
+// be one.
+func (p *Peer) openHolder(ctx context.Context, programs [][]string, folder string) (err error) {
+	if len(programs) == 0 {
 		p.holder = keeper.New(p.door)
 		return nil
 	}
 	p.keeper, err = keeper.Connect(ctx, keeper.Settings{
-		Folder: folder, Argv: argv, Door: p.door,
+		Folder: folder, Programs: programs, Door: p.door,
 		Trouble: func(err error) { p.degraded.set("keeper", err) },
 	})
 	if err != nil {

@@ -31,6 +31,7 @@ type launcher struct {
 	lease  func(*profiles.Spec) time.Duration // how long it may go on without a peer; 0: for ever
 	tag    string                             // tells this peer apart from the others on the host
 	work   sync.WaitGroup                     // everything that any generation has under way
+	lost   atomic.Int64                       // bytes of output that could not be stored, of generations that are over
 }
 
 // Launch implements supervisor.Launcher.
@@ -76,6 +77,7 @@ type generation struct {
 	output    *keeper.Capture
 	spawnedAt time.Time
 	link      *link
+	unforced  string    // why the limits in force are not those wanted; "": they are
 	complaint string    // of the component, its last
 	says      string    // by sd_notify, of itself
 	reloading bool      // it said so, and not yet that it is ready again
@@ -238,6 +240,9 @@ func (g *generation) own(proc *keeper.Process) {
 	if unwanted != nil {
 		g.Kill()
 	}
+	if g.latest.Load() != nil { // changed while it was being spawned
+		g.l.work.Go(g.relimit)
+	}
 }
 
 // beforeStart runs the preStart hook, within the time that a launch may take.
@@ -286,6 +291,9 @@ func (g *generation) end(proc *keeper.Process, stopStart func()) {
 	g.afterwards()
 	if err := g.output.Drain(); err != nil {
 		g.log.Warn("cannot store the last output", "error", err)
+	}
+	if loss := g.output.Loss(); loss != nil {
+		g.l.lost.Add(loss.Bytes)
 	}
 	if len(left) > 0 {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvGone})

@@ -3,6 +3,8 @@ package peer
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"os"
 	"path/filepath"
 
 	"github.com/seed-04209a44/peerd/control"
@@ -45,6 +47,30 @@ func (p *Peer) logs(ctx context.Context, r control.LogsRequest, tell progress) (
 
 func (p *Peer) logFolder(k supervisor.Key) string {
 	return filepath.Join(p.logDir, k.Application, k.Name)
+}
+
+// onDisk changes what is in a folder, unless the disk does not answer, and
+// returns when the change is on it. It takes no room, so that logs can be
+// cleared from a disk that is full.
+func onDisk(folder string, change func() error) error {
+	if err := syncFolder(folder); err != nil {
+		return err
+	}
+	if err := change(); err != nil {
+		return err
+	}
+	return syncFolder(folder)
+}
+
+func syncFolder(path string) error {
+	dir, err := os.Open(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil // nothing was ever written there
+	}
+	if err != nil {
+		return err
+	}
+	return errors.Join(dir.Sync(), dir.Close())
 }
 
 // clearCaptured empties an instance's captured files, through their writers

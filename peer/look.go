@@ -3,7 +3,6 @@ package peer
 import (
 	"context"
 	"errors"
-	"fmt"
 	"iter"
 	"os"
 	"slices"
@@ -178,6 +177,9 @@ func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, er
 		Degraded: p.troubles(), Counts: map[string]int{}, Warnings: plan.Warnings,
 		Containment: p.door.Containment(), Connector: p.linkStatus(), Controller: p.controllerStatus(),
 	}
+	if jump := p.clock.lastJump(); jump != "" {
+		st.Warnings = append(slices.Clone(st.Warnings), jump)
+	}
 	if p.keeper == nil {
 		st.Warnings = append(slices.Clone(st.Warnings), "no keeper on this platform: components end with this peer, and what they write and how they end is lost while it is away")
 	} else {
@@ -187,17 +189,6 @@ func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, er
 		st.Counts[v.Machine.Status.String()]++
 	}
 	return st, nil
-}
-
-// troubles are the reasons why the peer does less than it should.
-func (p *Peer) troubles() []string {
-	list := p.degraded.list()
-	for _, v := range p.sup.Views() {
-		if v.Fault != nil {
-			list = append(list, fmt.Sprintf("%s: the journal refuses: %v", v.Key, v.Fault))
-		}
-	}
-	return list
 }
 
 func (p *Peer) planOf(context.Context, unused, progress) (map[string]any, error) {

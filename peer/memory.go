@@ -52,15 +52,10 @@ func (p *Peer) wish(views []*supervisor.View, desired string) error {
 	for i, v := range views {
 		keys[i] = v.Key
 	}
-	err := p.rows.change(keys, func(row *journal.Instance) { row.Desired = desired }, func(rows []journal.Instance) error {
+	return p.rows.change(keys, func(row *journal.Instance) { row.Desired = desired }, func(rows []journal.Instance) error {
 		_, err := p.journal.Append(nil, rows...)
-		p.degraded.set("journal", err)
-		return err
+		return p.noted(err)
 	})
-	if err != nil {
-		return fmt.Errorf("the journal cannot remember what you want, so nothing was done: %w", err)
-	}
-	return nil
 }
 
 // isUnwanted reports whether an operator wants the instance down.

@@ -32,9 +32,10 @@ type Options struct {
 	Logger  hclog.Logger
 	// LevelFromProfile sets the logger's level to the profile's peer.logLevel.
 	LevelFromProfile bool
-	// Keeper is the command line that starts a keeper: what calls keeper.Main.
-	// Empty: components are spawned by the peer itself and do not outlive it.
-	Keeper []string
+	// Keepers are command lines that start a keeper: what calls keeper.Main. The
+	// first that is there and fits is taken, the last unasked. Empty: components
+	// are spawned by the peer itself and do not outlive it.
+	Keepers [][]string
 	// Ready is called once, when the first plan is applied and the API listens;
 	// may be nil.
 	Ready func()
@@ -60,6 +61,7 @@ type Peer struct {
 	standing  standing
 	fleet     fleet
 	host      host
+	clock     clock
 	replies   *replies
 	logDir    string
 	claim     *os.File      // of the runtime folder
@@ -90,10 +92,12 @@ func New(o Options) (*Peer, error) {
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the state folder %s: %w", set.StateDir, err)
 	}
-	if scales := scalesIn(j); len(scales) > 0 {
-		if plan, err = profiles.Load(o.Profile, profiles.LoadOptions{UID: os.Geteuid(), Replicas: scales}); err != nil {
-			return nil, errors.Join(err, j.Close())
-		}
+	scales, err := scalesIn(j)
+	if err == nil && len(scales) > 0 {
+		plan, err = profiles.Load(o.Profile, loadOptions(scales))
+	}
+	if err != nil {
+		return nil, errors.Join(err, j.Close())
 	}
 	door, err := process.Open()
 	if err != nil {
@@ -114,7 +118,7 @@ func New(o Options) (*Peer, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot use the runtime folder %s: %w", set.RuntimeDir, err), p.close())
 	}
-	if err := p.openHolder(context.Background(), o.Keeper, set.RuntimeDir); err != nil {
+	if err := p.openHolder(context.Background(), o.Keepers, set.RuntimeDir); err != nil {
 		return nil, errors.Join(err, p.close())
 	}
 	p.launcher = &launcher{
@@ -200,7 +204,7 @@ func (p *Peer) Run(ctx context.Context) error {
 		serving <- server.Serve(work, listeners...)
 		return nil
 	})
-	for _, run := range []func(context.Context){p.watch, p.watchSources, p.schedule, p.elect, p.belong, p.hostController} {
+	for _, run := range []func(context.Context){p.watch, p.upkeep, p.watchSources, p.schedule, p.elect, p.belong, p.hostController} {
 		group.Go(func() error {
 			run(work)
 			return nil
@@ -332,9 +336,9 @@ func (p *Peer) Instances() []control.Instance {
 
 // DroppedLogBytes implements api.Source.
 func (p *Peer) DroppedLogBytes() uint64 {
-	var n uint64
+	n := uint64(p.launcher.lost.Load())
 	for _, v := range p.sup.Views() {
-		if g := generationOf(v); g != nil {
+		if g := generationOf(v); g != nil && g.loss() != nil {
 			n += uint64(g.dropped())
 		}
 	}

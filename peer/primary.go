@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -79,19 +80,22 @@ func (p *Peer) fill(ctx context.Context, name string, views []*supervisor.View) 
 	e := &p.primaries
 	e.mu.Lock()
 	o, changed := choose(e.held[name], views)
+	next := maps.Clone(e.held)
+	e.mu.Unlock()
 	if o.told == nil {
 		o.told = map[supervisor.Key]notice{}
 	}
-	e.held[name] = o
-	all := rawJSON(e.held)
-	e.mu.Unlock()
 	if changed {
-		if err := p.journal.Put(officesKey, all); err != nil {
+		next[name] = o
+		if err := p.journal.Put(officesKey, rawJSON(next)); err != nil {
 			p.degraded.set("journal", err)
-			return // a term that could be given twice is given to nobody
+			return // a term that could be given twice is given to nobody, and tried again when the journal writes
 		}
 		p.log.Info("primary elected", "component", name, "primary", o.Holder, "term", o.Term)
 	}
+	e.mu.Lock()
+	e.held[name] = o
+	e.mu.Unlock()
 	p.announce(ctx, o, views)
 }
 

@@ -24,6 +24,7 @@ type recovery struct {
 	plan     map[supervisor.Key]*profiles.Spec
 	held     map[string]keeper.Entry // by the keeper, not looked at yet
 	folders  map[string]bool         // names of the private folders still in use
+	adopted  map[string]bool // tokens of the trees that are taken up
 	restored map[supervisor.Key]supervisor.Restored
 }
 
@@ -37,7 +38,7 @@ func (p *Peer) recover(ctx context.Context) (map[supervisor.Key]supervisor.Resto
 	}
 	r := &recovery{
 		p: p, plan: map[supervisor.Key]*profiles.Spec{}, held: map[string]keeper.Entry{},
-		folders: map[string]bool{}, restored: map[supervisor.Key]supervisor.Restored{},
+		folders: map[string]bool{}, adopted: map[string]bool{}, restored: map[supervisor.Key]supervisor.Restored{},
 	}
 	plan, _ := p.currentPlan()
 	for _, s := range plan.Specs {
@@ -53,6 +54,9 @@ func (p *Peer) recover(ctx context.Context) (map[supervisor.Key]supervisor.Resto
 		}
 	}
 	if err := r.strangers(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.orphans(); err != nil {
 		return nil, err
 	}
 	if rows, err = p.journal.Instances(); err != nil {
@@ -156,7 +160,7 @@ func (r *recovery) adopt(k supervisor.Key, row journal.Instance, last journal.Re
 	if err != nil {
 		return err
 	}
-	r.folders[folderName(k, row.Generation)] = true
+	r.folders[folderName(k, row.Generation)], r.adopted[f.Token] = true, true
 	r.restored[k] = supervisor.Restored{
 		Generation: row.Generation, Down: row.Desired == "down", Last: t, Live: rawJSON(f.life),
 		Changed: f.Hash != "" && f.Hash != spec.Hash,
@@ -246,6 +250,25 @@ func (r *recovery) strangers(ctx context.Context) error {
 		}
 		if err := r.p.keeper.Forget(ctx, key); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// orphans ends what a peer on this state folder has spawned and nobody knows
+// any more: the journal that knew it was lost, and the keeper with it.
+func (r *recovery) orphans() error {
+	found, err := keeper.LeftoversOf(r.p.door, r.p.launcher.tag+"-")
+	if err != nil {
+		return err
+	}
+	for _, id := range found {
+		if r.adopted[id.Token] {
+			continue
+		}
+		r.p.log.Warn("a process of this peer is there that nobody knows; it is ended", "pid", id.Pid)
+		if _, left, err := r.p.killLeftover(id); err != nil || len(left) > 0 {
+			return errors.Join(err, fmt.Errorf("cannot end what an earlier peer left: %s", describeMembers(left)))
 		}
 	}
 	return nil

@@ -28,7 +28,23 @@ func (p *Peer) reload(ctx context.Context, r control.ReloadRequest, _ progress) 
 func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.ReloadReply, error) {
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
-	next, err := profiles.Load(p.opts.Profile, p.loadOptions())
+	if !dryRun {
+		if err := p.canRecord(); err != nil {
+			return control.ReloadReply{}, err
+		}
+	}
+	scales, err := scalesIn(p.journal)
+	if err != nil {
+		return control.ReloadReply{}, err
+	}
+	return p.reloadTo(ctx, scales, dryRun, by, nil)
+}
+
+// reloadTo is Reload with those numbers of replicas; keep, which may be nil, is
+// called when the profile is found good, before anything changes. p.reloads is
+// held.
+func (p *Peer) reloadTo(ctx context.Context, scales map[string]int, dryRun bool, by string, keep func() error) (control.ReloadReply, error) {
+	next, err := profiles.Load(p.opts.Profile, loadOptions(scales))
 	if !dryRun {
 		p.degraded.set("profile", err)
 	}
@@ -48,6 +64,11 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 	known := map[supervisor.Key]supervisor.Restored{}
 	if err := p.remember(known, changes); err != nil {
 		return reply, err
+	}
+	if keep != nil {
+		if err := keep(); err != nil {
+			return reply, err
+		}
 	}
 	if err := p.sup.Apply(ctx, next, changes, known, by); err != nil {
 		return reply, err
@@ -162,7 +183,11 @@ func (p *Peer) watch(ctx context.Context) {
 // reloadIfChanged reads the files and applies them when they say something else.
 func (p *Peer) reloadIfChanged(ctx context.Context) {
 	old, _ := p.currentPlan()
-	next, err := profiles.Load(p.opts.Profile, p.loadOptions())
+	var next *profiles.Plan
+	scales, err := scalesIn(p.journal)
+	if err == nil {
+		next, err = profiles.Load(p.opts.Profile, loadOptions(scales))
+	}
 	if err == nil && next.Hash == old.Hash {
 		p.degraded.set("profile", nil)
 		return

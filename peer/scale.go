@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -26,12 +28,8 @@ func (p *Peer) scale(ctx context.Context, r control.ScaleRequest, tell progress)
 		return nil, control.Errorf(control.CodeUsage, "%d replicas: 0 to %d are allowed", r.Replicas, profiles.MaxReplicas)
 	}
 	before := p.replicasOf(component)
-	undo, err := p.keepScale(component, r.Replicas)
-	if err != nil {
+	if err := p.rescale(ctx, component, r.Replicas); err != nil {
 		return nil, err
-	}
-	if _, err := p.Reload(ctx, false, control.CallerFrom(ctx).By); err != nil {
-		return nil, errors.Join(err, undo())
 	}
 	return p.awaitScale(ctx, component, before, tell), nil
 }
@@ -43,8 +41,12 @@ func (p *Peer) scaled(r control.ScaleRequest) (string, error) {
 	if err == nil {
 		return found[0].Application + "/" + found[0].Spec.Component, nil
 	}
+	scales, unread := scalesIn(p.journal)
+	if unread != nil {
+		return "", unread
+	}
 	var kept []string
-	for component := range scalesIn(p.journal) {
+	for component := range scales {
 		app, name, _ := strings.Cut(component, "/")
 		if (r.Name == name || r.Name == component) && (r.Application == "" || r.Application == app) {
 			kept = append(kept, component)
@@ -108,36 +110,46 @@ func (p *Peer) replicasOf(component string) []*supervisor.View {
 const scaleKey = "replicas"
 
 // scalesIn are the numbers of replicas that operators have set.
-func scalesIn(j *journal.Journal) map[string]int {
+func scalesIn(j *journal.Journal) (map[string]int, error) {
 	out := map[string]int{}
-	if raw, err := j.Get(scaleKey); err == nil && raw != nil {
-		_ = json.Unmarshal(raw, &out)
+	raw, err := j.Get(scaleKey)
+	if err == nil && raw != nil {
+		err = json.Unmarshal(raw, &out)
 	}
-	return out
+	if err != nil {
+		return nil, fmt.Errorf("cannot read how many replicas are wanted: %w", err)
+	}
+	return out, nil
 }
 
-// keepScale notes a number of replicas. undo takes it back: a command that
-// fails has no effect later either.
-func (p *Peer) keepScale(component string, n int) (undo func() error, err error) {
+// rescale sets a number of replicas and applies it. It is on disk before
+// anything changes, and not at all when the profile cannot be applied.
+func (p *Peer) rescale(ctx context.Context, component string, n int) error {
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
-	all := scalesIn(p.journal)
-	before, had := all[component]
-	all[component] = n
-	undo = func() error {
-		p.reloads.Lock()
-		defer p.reloads.Unlock()
-		all := scalesIn(p.journal)
-		if all[component] = before; !had {
-			delete(all, component)
-		}
-		return p.journal.Put(scaleKey, rawJSON(all))
+	if err := p.canRecord(); err != nil {
+		return err
 	}
-	return undo, p.journal.Put(scaleKey, rawJSON(all))
+	before, err := scalesIn(p.journal)
+	if err != nil {
+		return err
+	}
+	scales := maps.Clone(before)
+	scales[component] = n
+	kept := false
+	_, err = p.reloadTo(ctx, scales, false, control.CallerFrom(ctx).By, func() error {
+		err := p.noted(p.journal.Put(scaleKey, rawJSON(scales)))
+		kept = err == nil
+		return err
+	})
+	if err != nil && kept { // a command that fails has no effect later either
+		err = errors.Join(err, p.journal.Put(scaleKey, rawJSON(before)))
+	}
+	return err
 }
 
-func (p *Peer) loadOptions() profiles.LoadOptions {
-	return profiles.LoadOptions{UID: os.Geteuid(), Replicas: scalesIn(p.journal)}
+func loadOptions(scales map[string]int) profiles.LoadOptions {
+	return profiles.LoadOptions{UID: os.Geteuid(), Replicas: scales}
 }
 
 // checkMemory restarts an instance that has outgrown its maxMemoryRestart.

@@ -54,7 +54,11 @@ func (s *Supervisor) admit(ctx context.Context, spec *profiles.Spec, msg applyMs
 		return
 	}
 	before := msg.restore[k]
-	if before.Live != nil {
+	switch {
+	case before.Handed != nil:
+		s.resume(ctx, spec, before, msg.by)
+		return
+	case before.Live != nil:
 		s.readmit(ctx, spec, before, msg.by)
 		return
 	}

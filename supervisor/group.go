@@ -29,7 +29,7 @@ func (s *Supervisor) regroup(confs map[string]profiles.Group) {
 	for name, conf := range confs {
 		g := old[name]
 		if g == nil {
-			g = &grouping{name: name, seen: map[Key]uint64{}}
+			g = s.restoreGroup(name)
 		}
 		g.conf, g.members = conf, nil
 		s.groups[name] = g

@@ -33,6 +33,8 @@ type Options struct {
 	Permit func(*profiles.Spec) Permit
 	// Changed is told that some view is newer; it must not block; may be nil.
 	Changed func()
+	// Groups is what an earlier supervisor has counted, as its Handover says.
+	Groups []GroupSnapshot
 	// Escalate is told that a group with onFailure stopPeer has failed; may be nil.
 	Escalate func(group string)
 }
@@ -58,7 +60,10 @@ type Supervisor struct {
 	nodes   map[Key]*node          // the dependency graph
 	serial  uint64                 // of the last event sent
 	drains  []chan<- error         // who waits for everything to be down; nothing starts once there is one
-	wg      sync.WaitGroup
+	// settling wait for everything to be settled; frozen: nothing is decided any more.
+	settling []chan<- error
+	frozen   bool
+	wg       sync.WaitGroup
 }
 
 // pendingStop is a stop or restart held back until the dependents are down.
@@ -105,6 +110,9 @@ type Restored struct {
 	Live    []byte
 	Last    lifecycle.Transition
 	Changed bool // the definition it was launched by is not the plan's
+	// Handed is what a Handover says of it; nil: its supervisor has died. Of what
+	// it holds Live alone counts, as what lives was looked for.
+	Handed *Snapshot
 }
 
 // New makes a supervisor; nothing happens before Run.
@@ -136,6 +144,10 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		}
 		var answers []func()
 		for _, msg := range s.mail.take() {
+			if s.frozen {
+				decline(msg)
+				continue
+			}
 			switch msg := msg.(type) {
 			case applyMsg:
 				err := s.apply(ctx, msg)
@@ -145,15 +157,24 @@ func (s *Supervisor) Run(ctx context.Context) error {
 				answers = append(answers, func() { msg.taken <- err })
 			case drainMsg:
 				s.drain(msg)
+			case settleMsg:
+				s.settling = append(s.settling, msg.settled)
+			case freezeMsg:
+				msg.frozen <- s.freeze()
 			case noticeMsg:
 				s.noticed(msg.key)
 			}
 		}
-		s.evaluate()
+		if !s.frozen {
+			s.evaluate()
+		}
 		for _, answer := range answers {
 			answer()
 		}
-		s.drained()
+		if !s.frozen {
+			s.drained()
+			s.settle()
+		}
 	}
 }
 

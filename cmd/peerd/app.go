@@ -63,7 +63,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 func keeperCommand() *cli.Command {
 	return &cli.Command{
 		Name: "keeper", Hidden: true, Usage: "hold the components of a peer; started by peerd itself",
-		Action: func(*cli.Context) error { return keeper.Main() },
+		Action: func(c *cli.Context) error { return keeper.Main(c.Args().Slice(), c.App.Writer) },
 	}
 }
 

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"syscall"
 	"time"
@@ -53,7 +54,7 @@ func runPeer(c *cli.Context) error {
 	defer stop()
 	p, err := peer.New(peer.Options{
 		Profile: profile, Version: version.String(), Logger: log,
-		LevelFromProfile: !c.IsSet("log-level"), Keeper: keeperArgv(),
+		LevelFromProfile: !c.IsSet("log-level"), Keepers: keepers(),
 		Ready: func() {
 			log.Info("ready", "profile", profile, "pid", os.Getpid())
 			_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
@@ -131,11 +132,17 @@ func feedWatchdog(ctx context.Context) {
 	}
 }
 
-// keeperArgv starts this very program again as a keeper, where the platform
-// lets a process outlive its parent's watch.
-func keeperArgv() []string {
+// keepers are the programs that can hold the components, where the platform
+// lets a process outlive its parent's watch: the small one beside this program,
+// and this program itself, which is always there but takes more memory.
+func keepers() [][]string {
 	if runtime.GOOS != "linux" {
 		return nil
 	}
-	return []string{"/proc/self/exe", "keeper"}
+	self := []string{"/proc/self/exe", "keeper"}
+	exe, err := os.Executable()
+	if err != nil {
+		return [][]string{self}
+	}
+	return [][]string{{filepath.Join(filepath.Dir(exe), "peerd-keeper")}, self}
 }
