@@ -133,18 +133,12 @@ func TestThreeControllers(t *testing.T) {
 	})
 }
 
-// TestKillsInACluster kills controllers with SIGKILL: with one of three away
-// commands go on; with two, batches are refused; what was taken is carried out,
-// once, when they are back.
-func TestKillsInACluster(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes as long as several elections")
-	}
-	routes := loopback.Addresses(3)
-	var all []*victim
-	n := &node{t: t, news: make(chan struct{})} // only to wait with
-	for i := range 3 {
-		mine := append([]string{routes[i]}, append(slices.Clone(routes[:i]), routes[i+1:]...)...)
+// victims starts a cluster of n controllers, each in a process of its own.
+func victims(t *testing.T, n int) (all []*victim) {
+	t.Helper()
+	routes := loopback.Addresses(n)
+	for i := range n {
+		mine := slices.Concat(routes[i:], routes[:i])
 		v := &victim{t: t, dir: filepath.Join(t.TempDir(), fmt.Sprint("c", i+1)), routes: mine}
 		v.begin()
 		t.Cleanup(v.kill)
@@ -153,8 +147,27 @@ func TestKillsInACluster(t *testing.T) {
 	for _, v := range all {
 		<-v.up
 	}
+	return all
+}
+
+func urls(all []*victim) (urls []string) {
+	for _, v := range all {
+		urls = append(urls, "http://"+v.address)
+	}
+	return urls
+}
+
+// TestKillsInACluster kills controllers with SIGKILL: with one of three away
+// commands go on; with two, batches are refused; what was taken is carried out,
+// once, when they are back.
+func TestKillsInACluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes as long as several elections")
+	}
+	all := victims(t, 3)
+	n := &node{t: t, news: make(chan struct{})} // only to wait with
 	p := &slowPeer{}
-	p.connect(t, "http://"+all[0].address, "http://"+all[1].address, "http://"+all[2].address)
+	p.connect(t, urls(all)...)
 	batch := func(id string) string {
 		var body strings.Builder
 		for i := range 10 {
@@ -177,11 +190,11 @@ func TestKillsInACluster(t *testing.T) {
 			t.Errorf("%s: effects %v", id, got)
 		}
 	}
-	victims := all[:1]
+	killed := all[:1]
 	if os.Getenv("PEERD_TEST_KILLS") != "" {
-		victims = all // one of them led
+		killed = all // one of them led
 	}
-	for i, v := range victims {
+	for i, v := range killed {
 		id := fmt.Sprint("one-of-three-", i)
 		other := all[(i+1)%3]
 		n.until("taken", func() bool { return posted(other.address, batch(id)) == http.StatusAccepted })
