@@ -35,6 +35,7 @@ type runtime struct {
 	log       hclog.Logger
 	stderr    io.Writer
 	link      *link
+	office    office
 
 	base   context.Context // of the whole life, with the runtime in it
 	wanted context.Context // ends when the component is told to stop
@@ -45,7 +46,6 @@ type runtime struct {
 	since    time.Time
 	failure  string    // why, once something failed
 	deadline time.Time // of the stop; zero: not told to stop
-	term     uint64
 	sessions map[*exchange.Endpoint]struct{}
 }
 
@@ -103,6 +103,7 @@ func (r *runtime) serve(ch exchange.Channel) {
 // hangUp ends every session; what is queued on it still goes out. A handler
 // that does not heed its context is left behind after a while.
 func (r *runtime) hangUp() {
+	r.office.leave()
 	r.mu.Lock()
 	var open []*exchange.Endpoint
 	for e := range r.sessions {

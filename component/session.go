@@ -137,17 +137,11 @@ func (r *runtime) setLogLevel(_ context.Context, m ccp.LogLevelMap) (ccp.LogLeve
 }
 
 func (r *runtime) primary(_ context.Context, p ccp.PrimaryNotice) (ccp.Empty, error) {
-	r.mu.Lock()
-	seen := r.term
-	r.term = max(seen, p.Term)
-	r.mu.Unlock()
-	if p.Term < seen {
-		return ccp.Empty{}, fmt.Errorf("term %d is over: this component has seen term %d", p.Term, seen)
-	}
-	if c, ok := r.component.(PrimaryAware); ok {
-		c.Primary(p.Primary, p.Term)
-	}
-	return ccp.Empty{}, nil
+	return ccp.Empty{}, r.office.take(p, func(primary bool, term uint64) {
+		if c, ok := r.component.(PrimaryAware); ok {
+			c.Primary(primary, term)
+		}
+	})
 }
 
 func (r *runtime) healthCheck(ctx context.Context, _ ccp.Empty) (ccp.Health, error) {

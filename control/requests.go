@@ -23,6 +23,8 @@ type ActRequest struct {
 	TimeoutMs int64 `json:"timeoutMs,omitempty"` // of the wait; 0: as the specs allow
 	Rolling   bool  `json:"rolling,omitempty"`
 	Healthy   bool  `json:"healthy,omitempty"`
+	// Signal has kill hand this signal to the processes themselves, and do no more.
+	Signal string `json:"signal,omitempty"`
 }
 
 // NameRequest names one instance.

@@ -48,6 +48,9 @@ func (p *Peer) stop(ctx context.Context, r control.ActRequest, tell progress) ([
 }
 
 func (p *Peer) kill(ctx context.Context, r control.ActRequest, tell progress) ([]control.Outcome, error) {
+	if r.Signal != "" {
+		return p.signal(ctx, r)
+	}
 	return p.act(ctx, r, tell, action{
 		event: lifecycle.EvKill, desired: "down", done: "stopped",
 		already: isDown, judge: judgeDown, within: stopTime,

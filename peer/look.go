@@ -56,7 +56,7 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 		r.NextStartAt = timeOrNil(m.NextStartAt)
 	}
 	if v.AtRest() && v.Spec.Schedule != "" {
-		r.NextStartAt = timeOrNil(nextRun(v.Spec, time.Now()))
+		r.NextStartAt = timeOrNil(p.timetable.next(v.Spec, wallClock()))
 	}
 	if m.LastExit != nil {
 		r.LastExit = &control.Exit{Code: m.LastExit.Code, Signal: m.LastExit.Signal, Reason: m.LastExit.Reason, At: v.LastExitAt}

@@ -59,6 +59,7 @@ type Peer struct {
 	rows      rows
 	primaries primaries
 	standing  standing
+	timetable timetable
 	fleet     fleet
 	host      host
 	clock     clock
@@ -111,6 +112,7 @@ func New(o Options) (*Peer, error) {
 		opts: o, log: o.Logger, startedAt: time.Now(), door: door, journal: j, plan: plan,
 		levels: &levelStore{journal: j}, logDir: filepath.Join(set.StateDir, "logs"),
 		hasten: make(chan struct{}), failed: make(chan error, 1), changed: make(chan struct{}),
+		timetable: timetable{journal: j, stamps: map[supervisor.Key]stamp{}},
 		usage:     usage{latest: map[supervisor.Key]figures{}},
 		primaries: primaries{wake: make(chan struct{}, 1), held: map[string]office{}},
 	}
@@ -131,7 +133,7 @@ func New(o Options) (*Peer, error) {
 		Changed: p.primaries.notify, Permit: p.standing.permit,
 	})
 	p.replies = openReplies(j)
-	p.standing = standing{memory: j, lease: primaryLease, changed: p.sup.Reconsider}
+	p.standing = standing{memory: j, lease: primaryLease, changed: func() { p.sup.Reconsider(); p.primaries.notify() }}
 	if m := membershipOf(plan); m != nil {
 		p.standing.join(m.target) // before anything starts
 		p.fleet.begin(*m)

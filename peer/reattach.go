@@ -36,7 +36,11 @@ func (g *generation) resume(a supervisor.Adoption) {
 		ready = &readiness{g: g, ready: make(chan struct{})}
 	}
 	defer ready.close()
-	if !l.Alive() {
+	g.isReady.Store(a.Status != lifecycle.Starting)
+	if l.Background {
+		close(g.background)
+	}
+	if !l.Alive() && !g.mayFork() {
 		g.end(proc, func() {})
 		return
 	}
@@ -44,7 +48,6 @@ func (g *generation) resume(a supervisor.Adoption) {
 		Kind: lifecycle.EvRecovered, Pid: l.Pid, Status: a.Status, State: a.State, StartedAt: l.StartedAt,
 		Detail: "taken up by the next peer",
 	}
-	g.isReady.Store(a.Status != lifecycle.Starting)
 	if a.Status != lifecycle.Stopping {
 		g.sink.Emit(recovered)
 	}

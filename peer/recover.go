@@ -24,7 +24,7 @@ type recovery struct {
 	plan     map[supervisor.Key]*profiles.Spec
 	held     map[string]keeper.Entry // by the keeper, not looked at yet
 	folders  map[string]bool         // names of the private folders still in use
-	adopted  map[string]bool // tokens of the trees that are taken up
+	adopted  map[string]bool         // tokens of the trees that are taken up
 	restored map[supervisor.Key]supervisor.Restored
 }
 
@@ -140,8 +140,11 @@ func (r *recovery) find(k supervisor.Key, row journal.Instance) (*foundling, err
 	if e, ok := r.held[key]; ok && e.Identity != nil {
 		delete(r.held, key)
 		f.kept = true
-		if row.Live == nil || !f.Alive() { // one that put itself into the background goes on as another
-			f.Identity, f.exit = *e.Identity, e.Exit
+		if row.Live == nil {
+			f.Identity = *e.Identity
+		}
+		if f.Identity == *e.Identity { // one that has put itself into the background is another
+			f.exit = e.Exit
 		}
 		if e.First != nil {
 			f.Line = *e.First
