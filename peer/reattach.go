@@ -15,6 +15,7 @@ import (
 // Reattach implements supervisor.Reattacher.
 func (l *launcher) Reattach(ctx context.Context, spec *profiles.Spec, a supervisor.Adoption, sink supervisor.Sink) supervisor.Handle {
 	g := l.generation(ctx, spec, a.Generation, sink)
+	g.resumed = true
 	l.work.Go(func() { g.resume(a) })
 	return g
 }
@@ -78,9 +79,7 @@ func (g *generation) attach(a supervisor.Adoption, dir string) (*keeper.Process,
 	if err != nil {
 		return nil, l, err
 	}
-	g.mu.Lock()
-	g.proc, g.output, g.spawnedAt = proc, out, l.StartedAt
-	g.mu.Unlock()
+	g.takeUp(proc, out, l.StartedAt)
 	return proc, l, nil
 }
 
