@@ -112,7 +112,7 @@ func (g *generation) Update(spec *profiles.Spec) {
 func (g *generation) relimit() {
 	g.relimiting.Lock()
 	defer g.relimiting.Unlock()
-	proc := g.process(false)
+	proc := g.process()
 	if proc == nil {
 		return
 	}

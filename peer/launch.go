@@ -59,6 +59,7 @@ type generation struct {
 	l       *launcher
 	spec    *profiles.Spec
 	number  uint64
+	resumed bool // spawned by an earlier peer
 	sink    supervisor.Sink
 	log     hclog.Logger
 	ctx     context.Context // ends when nobody wants this generation any more
@@ -88,6 +89,7 @@ type generation struct {
 	reloading bool      // it said so, and not yet that it is ready again
 	stopBegan time.Time // when its stop began; zero before
 	unwanted  error     // why it must not be spawned any more
+	missed    func()    // the last order to stop for which there was no process yet
 	slot      bool      // a place among the starting ones is held
 }
 
