@@ -16,9 +16,12 @@ import (
 
 // Settings of a Client.
 type Settings struct {
-	Folder string        // runtime folder, 0700, one for each peer
-	Argv   []string      // starts a keeper: what calls Main
-	Door   *process.Door // follows what the keeper spawns; a subreaper
+	Folder string // runtime folder, 0700, one for each peer
+	// Programs are command lines that start a keeper: what calls Main. The first
+	// one that is there and speaks our protocol is taken; the last is taken
+	// unasked.
+	Programs [][]string
+	Door     *process.Door // follows what the keeper spawns; a subreaper
 	// Trouble is told when there is no keeper for a while, nil when there is
 	// one again; it must not block; may be nil.
 	Trouble func(error)
@@ -43,6 +46,7 @@ type Client struct {
 // session is one keeper as long as it answers.
 type session struct {
 	pid      int
+	speaks   Speaks
 	endpoint *exchange.Endpoint
 }
 
@@ -65,14 +69,17 @@ func Connect(ctx context.Context, s Settings) (*Client, error) {
 	return c, nil
 }
 
-// connect makes a session with a keeper; one that was just leaving is no
-// reason to give up.
+// errStillborn: a keeper was started and is not there.
+var errStillborn = errors.New("it died at its birth")
+
+// connect makes a session with a keeper; one that was just leaving, or did not
+// live to answer, is no reason to give up.
 func (c *Client) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
 	for {
 		err := c.connectOnce(ctx)
-		if !errors.Is(err, exchange.ErrClosed) {
+		if !errors.Is(err, exchange.ErrClosed) && !errors.Is(err, errStillborn) {
 			return err
 		}
 		select {
@@ -89,13 +96,12 @@ func (c *Client) connectOnce(ctx context.Context) error {
 	path := filepath.Join(c.s.Folder, socketName)
 	conn, err := unix.Dial(ctx, path)
 	if err != nil {
-		if err := launch(c.s.Folder, c.s.Argv); err != nil {
+		if err := launch(c.s.Folder, choose(ctx, c.s.Programs)); err != nil {
 			return err
 		}
-		conn, err = unix.Dial(ctx, path)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot reach the keeper: %w", err)
+		if conn, err = unix.Dial(ctx, path); err != nil {
+			return fmt.Errorf("cannot reach the keeper: %w: %v", errStillborn, err)
+		}
 	}
 	s := &session{endpoint: exchange.NewEndpoint(conn, exchange.Options{Handlers: c.handlers(), Window: window})}
 	c.running.Go(func() { _ = s.endpoint.Run(c.ctx) })
@@ -104,7 +110,12 @@ func (c *Client) connectOnce(ctx context.Context) error {
 		_ = s.endpoint.Close()
 		return fmt.Errorf("the keeper does not answer: %w", err)
 	}
-	s.pid = l.Pid
+	if !l.Speaks.Protocol.Has(protocol) {
+		_ = s.endpoint.Close()
+		return fmt.Errorf("cannot use the keeper that is there (pid %d, %s): it speaks protocol %d to %d, not %d",
+			l.Pid, l.Speaks.Version, l.Speaks.Protocol.Oldest, l.Speaks.Protocol.Newest, protocol)
+	}
+	s.pid, s.speaks = l.Pid, l.Speaks
 	for _, e := range l.Entries {
 		c.word(e.Key).merge(e)
 	}
@@ -214,6 +225,16 @@ func (c *Client) Pid() int {
 		return 0
 	}
 	return c.now.pid
+}
+
+// Speaks is what the keeper's program speaks; zero while there is none.
+func (c *Client) Speaks() Speaks {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.now == nil {
+		return Speaks{}
+	}
+	return c.now.speaks
 }
 
 // Entries lists what the keeper holds.

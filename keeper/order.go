@@ -63,6 +63,7 @@ const (
 	TypeClear   = "KEEPER_CLEAR"
 	TypeDropped = "KEEPER_DROPPED"
 	TypeForget  = "KEEPER_FORGET"
+	TypeBecome  = "KEEPER_BECOME"
 	TypeTold    = "KEEPER_TOLD"
 )
 
@@ -89,6 +90,7 @@ type keyOrder struct {
 
 type listing struct {
 	Pid     int     `json:"pid"` // of the keeper
+	Speaks  Speaks  `json:"speaks"`
 	Entries []Entry `json:"entries"`
 }
 

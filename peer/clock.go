@@ -6,21 +6,21 @@ import (
 	"time"
 )
 
-// instant is one moment by two clocks.
-type instant struct {
+// moment is one moment by two clocks.
+type moment struct {
 	wall time.Time     // as people read it; it may be set
 	ran  time.Duration // since the peer started; it only ever goes on
 }
 
-func (p *Peer) now() instant {
+func (p *Peer) now() moment {
 	now := time.Now()
-	return instant{wall: now.Round(0), ran: now.Sub(p.startedAt)}
+	return moment{wall: now.Round(0), ran: now.Sub(p.startedAt)}
 }
 
-func (i instant) isZero() bool { return i.wall.IsZero() }
+func (i moment) isZero() bool { return i.wall.IsZero() }
 
 // setSince is by how much the wall clock was set between before and i.
-func (i instant) setSince(before instant) time.Duration {
+func (i moment) setSince(before moment) time.Duration {
 	return i.wall.Sub(before.wall) - (i.ran - before.ran)
 }
 
@@ -35,15 +35,17 @@ const (
 // clock watches the wall clock. All that the peer waits for, it measures by the
 // other one; only what people read, and schedules, go by the wall clock.
 type clock struct {
+	nudged chan struct{} // holds a token when the scheduler should look
+
 	mu     sync.Mutex // guards the following fields
-	last   instant    // of the last look
-	jumped instant    // when it was noticed last that it was set
+	last   moment     // of the last look
+	jumped moment     // when it was noticed last that it was set
 	by     time.Duration
 }
 
 // look returns by how much the wall clock was set since the last look; 0: it
 // was not.
-func (c *clock) look(now instant) time.Duration {
+func (c *clock) look(now moment) time.Duration {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	last := c.last
@@ -56,12 +58,21 @@ func (c *clock) look(now instant) time.Duration {
 		return 0
 	}
 	c.jumped, c.by = now, jump
+	c.nudge()
 	return jump
+}
+
+// nudge has those look at the clock who go by it.
+func (c *clock) nudge() {
+	select {
+	case c.nudged <- struct{}{}:
+	default:
+	}
 }
 
 // unsteady is the trouble with a clock that was set just now; nil: there is
 // none.
-func (c *clock) unsteady(now instant) error {
+func (c *clock) unsteady(now moment) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.jumped.isZero() || now.ran-c.jumped.ran > unsteadyFor {

@@ -2,8 +2,10 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -40,6 +42,9 @@ func recordOf(e supervisor.Entry) journal.Record {
 		From: t.From.String(), To: t.To.String(), State: t.State.String(), Cause: t.Cause.String(),
 		By: t.By, Pid: t.Pid, Detail: t.Detail,
 	}
+	if e.Lost > 0 {
+		r.Detail = strings.TrimSpace(fmt.Sprintf("%s [%d records before this one are lost: the journal refused them for too long]", t.Detail, e.Lost))
+	}
 	if t.Exit != nil {
 		r.Exit = &journal.Exit{Code: t.Exit.Code, Signal: t.Exit.Signal, Reason: t.Exit.Reason}
 	}
@@ -63,7 +68,7 @@ func (p *Peer) isUnwanted(k supervisor.Key) bool { return p.rows.of(k).get().Des
 
 func (p *Peer) forget(k supervisor.Key) {
 	p.rows.drop(k)
-	p.degraded.set("journal", p.journal.Forget(k.Application, k.Name))
+	p.degraded.set("journal", errors.Join(p.journal.Forget(k.Application, k.Name), p.timetable.forget(k)))
 }
 
 // remember adds to known what history tells of instances that join the plan
@@ -113,8 +118,9 @@ func (p *Peer) toRest(last journal.Record, exit process.Exit) ([]journal.Record,
 }
 
 // killLeftover ends what an earlier peer left of one instance and returns how
-// its leader ended and what could not be ended. A zombie is none: its parent,
-// who is somebody else now, may take its time to wait for it.
+// its leader ended and what could not be ended. A zombie is nothing that is
+// left; but how it ended is known only when its parent, who is somebody else
+// now, has waited for it, and that is waited for within the same time.
 func (p *Peer) killLeftover(id process.Identity) (process.Exit, []process.Member, error) {
 	proc, err := p.door.Adopt(id)
 	if err != nil {
@@ -130,7 +136,10 @@ func (p *Peer) killLeftover(id process.Identity) (process.Exit, []process.Member
 		proc.Kill(attempt)
 		done()
 		left := proc.Members()
-		if len(left) == 0 || ctx.Err() != nil {
+		if len(left) == 0 {
+			return exitWithin(ctx, proc), nil, nil
+		}
+		if ctx.Err() != nil {
 			return proc.Exit(), left, nil
 		}
 		<-look.C
@@ -139,6 +148,16 @@ func (p *Peer) killLeftover(id process.Identity) (process.Exit, []process.Member
 
 // leftoverInterval is the time between two looks at what is being killed.
 const leftoverInterval = 20 * time.Millisecond
+
+// exitWithin is how a process ended of which nothing lives.
+func exitWithin(ctx context.Context, proc *process.Process) process.Exit {
+	select {
+	case <-proc.Exited():
+		return proc.Exit()
+	case <-ctx.Done():
+		return process.Exit{Code: -1, Reason: "it was killed, and nobody has waited for it"}
+	}
+}
 
 // degraded are the reasons why the peer does less than it should.
 type degraded struct {

@@ -26,6 +26,8 @@ type recovery struct {
 	folders  map[string]bool         // names of the private folders still in use
 	adopted  map[string]bool         // tokens of the trees that are taken up
 	restored map[supervisor.Key]supervisor.Restored
+
+	snapshots map[supervisor.Key]*supervisor.Snapshot // what was handed over
 }
 
 // recover reads what an earlier peer left: what lives and is in the plan is
@@ -39,6 +41,7 @@ func (p *Peer) recover(ctx context.Context) (map[supervisor.Key]supervisor.Resto
 	r := &recovery{
 		p: p, plan: map[supervisor.Key]*profiles.Spec{}, held: map[string]keeper.Entry{},
 		folders: map[string]bool{}, adopted: map[string]bool{}, restored: map[supervisor.Key]supervisor.Restored{},
+		snapshots: p.opts.Handover.snapshots(),
 	}
 	plan, _ := p.currentPlan()
 	for _, s := range plan.Specs {
@@ -88,6 +91,9 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 	if err != nil {
 		return fmt.Errorf("cannot read its history: %w", err)
 	}
+	if snap := r.snapshots[k]; snap != nil && snap.Live != nil && snap.Machine.Generation == row.Generation {
+		row.Live = snap.Live // the newest word
+	}
 	found, err := r.find(k, row)
 	if err != nil {
 		return err
@@ -96,6 +102,10 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 	var last journal.Record
 	if len(recs) > 0 {
 		last = recs[0]
+	}
+	if before, ok := r.handed(k, row.Generation, last.To, found); ok {
+		r.restored[k] = before
+		return nil
 	}
 	spec := r.plan[k]
 	switch {
@@ -140,8 +150,11 @@ func (r *recovery) find(k supervisor.Key, row journal.Instance) (*foundling, err
 	if e, ok := r.held[key]; ok && e.Identity != nil {
 		delete(r.held, key)
 		f.kept = true
-		if row.Live == nil || !f.Alive() { // one that put itself into the background goes on as another
-			f.Identity, f.exit = *e.Identity, e.Exit
+		if row.Live == nil {
+			f.Identity = *e.Identity
+		}
+		if f.Identity == *e.Identity { // one that has put itself into the background is another
+			f.exit = e.Exit
 		}
 		if e.First != nil {
 			f.Line = *e.First

@@ -44,6 +44,7 @@ func (p *Peer) mendJournal(ctx context.Context) {
 	}
 	p.log.Info("the journal can write again")
 	p.primaries.notify()
+	p.clock.nudge()
 	p.reloadIfChanged(ctx)
 }
 

@@ -113,6 +113,9 @@ func (p *Process) Signal(sig syscall.Signal) error {
 	return err
 }
 
+// SignalLeader sends sig to the leader alone. A finished one is no error.
+func (p *Process) SignalLeader(sig syscall.Signal) error { return p.leader.signal(sig) }
+
 // Kill sends SIGKILL to the whole tree, repeatedly until it is empty or ctx
 // ends, and returns what is left then (nil when empty). A member in state D
 // cannot be killed before the kernel lets go of it.

@@ -1,0 +1,133 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/nats-io/nats.go/jetstream"
+)
+
+// Times of a watch. What is followed may be on a node that goes without a word:
+// it says in each heartbeat that it is there, and after two that are missed the
+// watch begins anew.
+const (
+	heartbeat = 750 * time.Millisecond
+	forgotten = 30 * time.Second // after which the engine forgets a watch that nobody reads
+	rewatch   = 250 * time.Millisecond
+)
+
+// watcher is one Watch of a bucket. It survives the loss of what it follows: it
+// reads all keys again, and tells what has changed meanwhile.
+type watcher struct {
+	b     *natsBucket
+	to    func(Entry)
+	known map[string]uint64 // revisions of the keys that are there
+	ready bool
+}
+
+// Watch implements Bucket.
+func (b *natsBucket) Watch(ctx context.Context, prefix string, f func(Entry)) error {
+	pattern := b.subject + ">"
+	if prefix != "" {
+		pattern = b.subject + encodeKey(prefix) + ".>"
+	}
+	w := &watcher{b: b, to: f, known: make(map[string]uint64)}
+	for {
+		err := w.follow(ctx, pattern)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			return err
+		}
+		if pauseFor(ctx, rewatch) != nil {
+			return nil
+		}
+	}
+}
+
+// follow tells of the keys until ctx ends or what it follows is lost.
+func (w *watcher) follow(ctx context.Context, pattern string) error {
+	opening, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	c, err := w.b.stream.CreateConsumer(opening, jetstream.ConsumerConfig{
+		FilterSubject: pattern, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy,
+		MemoryStorage: true, Replicas: 1, InactiveThreshold: forgotten,
+	})
+	if err != nil {
+		return err
+	}
+	messages, err := c.Messages(jetstream.PullHeartbeat(heartbeat))
+	if err != nil {
+		return err
+	}
+	defer messages.Stop()
+	return w.read(ctx, messages, c.CachedInfo())
+}
+
+// read first reads what is there, and then what comes.
+func (w *watcher) read(ctx context.Context, messages jetstream.MessagesContext, c *jetstream.ConsumerInfo) error {
+	all := make(map[string]bool) // the keys that are there now; nil when they are complete
+	if c.NumPending == 0 {
+		w.complete(all, c.Delivered.Stream)
+		all = nil
+	}
+	for next := uint64(1); ; next++ {
+		m, err := messages.Next(jetstream.NextContext(ctx))
+		if err != nil {
+			return err
+		}
+		at, err := m.Metadata()
+		if err != nil {
+			return err
+		}
+		if at.Sequence.Consumer != next {
+			return errors.New("a message was lost on its way")
+		}
+		e := w.entry(m, at.Sequence.Stream)
+		if !e.Deleted && all != nil {
+			all[e.Key] = true
+		}
+		w.tell(e)
+		if all != nil && at.NumPending == 0 {
+			w.complete(all, at.Sequence.Stream)
+			all = nil
+		}
+	}
+}
+
+// tell passes on what is news.
+func (w *watcher) tell(e Entry) {
+	if old, there := w.known[e.Key]; e.Revision <= old || e.Deleted && !there {
+		return
+	}
+	if e.Deleted {
+		delete(w.known, e.Key)
+	} else {
+		w.known[e.Key] = e.Revision
+	}
+	w.to(e)
+}
+
+// complete tells of the keys that went while nobody looked: all that is there at
+// a revision has been read. The first time it tells that this is so.
+func (w *watcher) complete(all map[string]bool, revision uint64) {
+	for key, known := range w.known {
+		if !all[key] {
+			delete(w.known, key)
+			w.to(Entry{Key: key, Revision: max(revision, known+1), Deleted: true})
+		}
+	}
+	if !w.ready {
+		w.ready = true
+		w.to(Entry{Ready: true})
+	}
+}
+
+// entry is a message of the stream as an entry of the bucket. What marks a key
+// as deleted is a header: of who deleted it, or of the server when it expired.
+func (w *watcher) entry(m jetstream.Msg, revision uint64) Entry {
+	h := m.Headers()
+	return Entry{
+		Key: decodeKey(m.Subject()[len(w.b.subject):]), Value: m.Data(), Revision: revision,
+		Deleted: h.Get("KV-Operation") != "" || h.Get(jetstream.MarkerReasonHeader) != "",
+	}
+}
