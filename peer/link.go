@@ -255,8 +255,11 @@ func (g *generation) componentConfiguration() (any, error) {
 	if values == nil {
 		values = map[string]any{}
 	}
+	g.releveling.Lock()
+	defer g.releveling.Unlock()
+	g.leveled = g.definition().Loggers
 	return ccp.Configuration{
 		Address: g.spec.Address, Values: values, Arguments: g.spec.Arguments,
-		Secrets: secrets, Loggers: g.l.levels.with(supervisor.KeyOf(g.spec), g.spec.Loggers),
+		Secrets: secrets, Loggers: g.l.levels.with(supervisor.KeyOf(g.spec), g.leveled),
 	}, nil
 }
