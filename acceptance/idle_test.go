@@ -130,3 +130,36 @@ func statusField(t testing.TB, path, name string) int {
 	t.Fatalf("%s has no %s", path, name)
 	return 0
 }
+
+// Where peerd-keeper is missing, or is not of the same house, peerd itself is
+// the keeper.
+func TestWithoutTheSmallKeeper(t *testing.T) {
+	t.Parallel()
+	for name, keeper := range map[string]string{
+		"missing":          "",
+		"no program":       "rubbish",
+		"no keeper":        "#!/bin/sh\necho hello\n",
+		"another protocol": "#!/bin/sh\necho '{\"protocol\":{\"oldest\":98,\"newest\":99},\"state\":{\"oldest\":1,\"newest\":1}}'\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			p := prepare(t, "components: {a: {command: [/bin/sleep, '600']}}\n")
+			alone := p.path("peerd")
+			if out, err := exec.Command("cp", program("peerd"), alone).CombinedOutput(); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			if keeper != "" {
+				if err := os.WriteFile(p.path("peerd-keeper"), []byte(keeper), 0o755); err != nil {
+					t.Fatal(err)
+				}
+			}
+			p.wrap = []string{"/bin/sh", "-c", `shift; exec "$0" "$@"`, alone}
+			p.run()
+			p.ready()
+			p.waitFor("it runs", func() bool { return p.ps()["a"].Status == "running" })
+			if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", p.keeperPid())); err != nil || exe != alone {
+				t.Errorf("the keeper is %s, %v", exe, err)
+			}
+		})
+	}
+}
