@@ -81,6 +81,9 @@ func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a 
 	if err != nil {
 		return nil, err
 	}
+	if err := attemptFrom(ctx).begin(views); err != nil {
+		return nil, err
+	}
 	r.Healthy = true
 	if r.After == nil {
 		r.After = map[string]uint64{}
@@ -114,6 +117,9 @@ func (p *Peer) act(ctx context.Context, r control.ActRequest, tell progress, a a
 	if err != nil {
 		return nil, err
 	}
+	if err := attemptFrom(ctx).begin(views); err != nil {
+		return nil, err
+	}
 	return p.actOn(ctx, views, r, tell, a)
 }
 
@@ -122,7 +128,8 @@ func (p *Peer) actOn(ctx context.Context, views []*supervisor.View, r control.Ac
 	if r.Healthy {
 		a.judge = healthyToo(a.judge)
 	}
-	views, err := p.give(ctx, views, r, a)
+	again := attemptFrom(ctx).resumed(views)
+	before, err := p.give(ctx, views, again, r, a)
 	if err != nil {
 		return nil, err
 	}
@@ -131,22 +138,26 @@ func (p *Peer) actOn(ctx context.Context, views []*supervisor.View, r control.Ac
 	outcomes := make([]control.Outcome, len(views))
 	var wg sync.WaitGroup
 	for i, v := range views {
-		if r.NoWait {
+		switch resumed, ok := again[v.Key]; {
+		case r.NoWait:
 			outcomes[i] = outcome(v, "accepted", "")
-			continue
+		case ok:
+			wg.Go(func() { outcomes[i] = p.awaitAgain(ctx, resumed, r, serialised(tell), a) })
+		default:
+			wg.Go(func() { outcomes[i] = p.await(ctx, before[i], r, serialised(tell), a) })
 		}
-		wg.Go(func() { outcomes[i] = p.await(ctx, v, r, serialised(tell), a) })
 	}
 	wg.Wait()
 	if isLeft(ctx) && slices.ContainsFunc(outcomes, func(o control.Outcome) bool { return o.Outcome == "timeout" }) {
-		return nil, askAgainAfter(views, r.After, a)
+		return nil, askAgainAfter(before, r.After, a)
 	}
 	return outcomes, nil
 }
 
 // give remembers the wish and hands the intent over, and returns the views from
-// before. What was acted on already is left to be waited for.
-func (p *Peer) give(ctx context.Context, views []*supervisor.View, r control.ActRequest, a action) ([]*supervisor.View, error) {
+// before. What was acted on already is left to be waited for; what an earlier
+// peer has found is resumed.
+func (p *Peer) give(ctx context.Context, views []*supervisor.View, again map[supervisor.Key]resumed, r control.ActRequest, a action) ([]*supervisor.View, error) {
 	given, err := p.passage.order(ctx, "a command")
 	if err != nil {
 		return nil, err
@@ -156,19 +167,23 @@ func (p *Peer) give(ctx context.Context, views []*supervisor.View, r control.Act
 	var keys []supervisor.Key
 	before := make([]*supervisor.View, len(views))
 	for i, v := range views {
-		if generation, acted := r.After[v.Key.String()]; acted {
+		if found, ok := again[v.Key]; ok {
+			before[i] = asBefore(v, found.found)
+		} else if generation, acted := r.After[v.Key.String()]; acted {
 			before[i] = asBefore(v, generation)
-			continue
+		} else {
+			before[i], fresh, keys = v, append(fresh, v), append(keys, v.Key)
 		}
-		before[i], fresh, keys = v, append(fresh, v), append(keys, v.Key)
 	}
-	if len(fresh) == 0 {
-		return before, nil
+	if len(fresh) > 0 {
+		if err := p.wish(fresh, a.desired); err != nil {
+			return nil, err
+		}
+		if err := p.sup.Act(ctx, a.event, lifecycle.CauseCommand, control.CallerFrom(ctx).By, keys...); err != nil {
+			return nil, err
+		}
 	}
-	if err := p.wish(fresh, a.desired); err != nil {
-		return nil, err
-	}
-	return before, p.sup.Act(ctx, a.event, lifecycle.CauseCommand, control.CallerFrom(ctx).By, keys...)
+	return before, p.resume(ctx, again, a)
 }
 
 // asBefore is a view as if generation had just been told to go.

@@ -25,8 +25,9 @@ type link struct {
 	client   *ccp.Client
 	run      sync.WaitGroup
 
-	mu      sync.Mutex // guards the following field
-	version string     // negotiated; "" before the handshake
+	mu       sync.Mutex // guards the following fields
+	version  string     // negotiated; "" before the handshake
+	features []string   // of the component
 }
 
 // connect brings the channel up and shakes hands. After it the component
@@ -80,9 +81,25 @@ func (g *generation) shakeHands(ctx context.Context, l *link) error {
 		return fmt.Errorf("the component refuses the protocol: %s", ack.Comment)
 	}
 	l.mu.Lock()
-	l.version = v.String()
+	l.version, l.features = v.String(), ack.Features
 	l.mu.Unlock()
 	return nil
+}
+
+// runsOnce reports whether the component behind v says that it does not run a
+// command with the key of one that has succeeded.
+func runsOnce(v *supervisor.View) bool {
+	g := generationOf(v)
+	if g == nil {
+		return false
+	}
+	l := g.currentLink()
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Contains(l.features, ccp.FeatureIdempotency)
 }
 
 // closeLink ends the channel of a component that is gone, and waits for it.
