@@ -213,22 +213,25 @@ func (p *Peer) Run(ctx context.Context) error {
 	// Who calls before everything is taken up waits for the answer.
 	if err := p.begin(work); err != nil {
 		endWork()
+		if !p.opts.Handover.Accepted() {
+			leaveSockets(listeners)
+		}
 		return errors.Join(err, closeAll(listeners), group.Wait())
 	}
+	finish := p.arrive()
 	serving, served := make(chan error, 1), make(chan struct{})
 	group.Go(func() error {
 		defer close(served)
 		serving <- server.Serve(work, listeners...)
 		return nil
 	})
-	for _, run := range []func(context.Context){p.watch, p.upkeep, p.watchSources, p.schedule, p.elect, p.belong, p.hostController} {
+	for _, run := range []func(context.Context){finish, p.watch, p.upkeep, p.watchSources, p.schedule, p.elect, p.belong, p.hostController} {
 		group.Go(func() error {
 			run(work)
 			return nil
 		})
 	}
 	p.isReady.Store(true)
-	p.settleUpgrade()
 	if p.opts.Ready != nil {
 		p.opts.Ready()
 	}

@@ -1,17 +1,14 @@
 package peer
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/seed-04209a44/peerd/api"
-	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/process"
 )
 
@@ -118,30 +115,4 @@ func become(path string, argv, env []string, doc document, files map[string]*os.
 	}
 	files[fileDocument] = f
 	return process.Become(path, argv, env, files)
-}
-
-// settleUpgrade keeps how the upgrade went that led to this program.
-func (p *Peer) settleUpgrade() {
-	p.opts.Handover.Accept()
-	u := p.opts.Handover.upgraded(time.Now(), p.opts.Version)
-	if u == nil {
-		return
-	}
-	p.passage.note(u)
-	if u.Outcome == "upgraded" {
-		p.log.Info("upgraded", "from", u.From, "to", u.To, "by", u.By, "ms", u.TookMs)
-	} else {
-		p.log.Error("the upgrade failed; the program before it goes on", "from", u.From, "to", u.To, "by", u.By, "detail", u.Detail)
-	}
-	p.degraded.set("journal", p.journal.Put(upgradeKey, rawJSON(u)))
-}
-
-// pastUpgrade is the latest upgrade that the journal knows of, nil without one.
-func (p *Peer) pastUpgrade() *control.Upgrade {
-	raw, err := p.journal.Get(upgradeKey)
-	var u control.Upgrade
-	if err != nil || raw == nil || json.Unmarshal(raw, &u) != nil {
-		return nil
-	}
-	return &u
 }
