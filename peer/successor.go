@@ -43,12 +43,23 @@ func (p *Peer) keep(listeners []net.Listener) map[string]*os.File {
 	return files
 }
 
+// letGo ends this peer so that s goes on: nobody is left without an answer, and
+// end waits until nothing is under way any more.
+func (p *Peer) letGo(s *succession, listeners []net.Listener, server *api.Server, end func() error) *Successor {
+	files := p.keep(listeners)
+	server.Retire()
+	if err := end(); err != nil {
+		p.log.Warn("not everything ended as it should", "error", err)
+	}
+	return p.successor(s, files)
+}
+
 // successor gathers what the next program needs to know, when all that this peer
 // had under way is over.
-func (p *Peer) successor(s *succession, files map[string]*os.File, stop bool) *Successor {
+func (p *Peer) successor(s *succession, files map[string]*os.File) *Successor {
 	plan, _ := p.currentPlan()
 	doc := document{
-		Format: handoverFormat, Upgrade: s.upgrade, Program: p.program, Stop: stop, Handover: s.state,
+		Format: handoverFormat, Upgrade: s.upgrade, Program: p.program, Handover: s.state,
 		Socket: plan.Peer.Socket, Listen: plan.Peer.Listen,
 	}
 	for _, v := range p.sup.Views() {
