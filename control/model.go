@@ -33,7 +33,8 @@ type Instance struct {
 	CCPVersion  string     `json:"ccpVersion"`
 	Health      string     `json:"health"` // healthy | unhealthy | unknown
 	LastExit    *Exit      `json:"lastExit,omitempty"`
-	Reason      string     `json:"reason"`
+	Reason      string     `json:"reason"`         // why waiting, backoff or failed
+	Says        string     `json:"says,omitempty"` // a plain process of itself, by sd_notify
 	NextStartAt *time.Time `json:"nextStartAt,omitempty"`
 	Primary     bool       `json:"primary"`
 	CPU         float64    `json:"cpu"`    // cores

@@ -41,8 +41,8 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 	if v.Fault != nil {
 		r.Reason = "the journal refuses: " + v.Fault.Error()
 	}
-	if g := generationOf(v); g != nil && r.Reason == "" {
-		r.Reason = g.word()
+	if g := generationOf(v); g != nil {
+		r.Says = g.word()
 	}
 	r.Primary = p.primaries.isPrimary(v) || v.Spec.RunOn == "primary" && !v.AtRest()
 	if !v.AtRest() {

@@ -135,7 +135,7 @@ func (p *Peer) begin(ctx context.Context) error {
 	p.mu.Lock()
 	p.applied = time.Now()
 	p.mu.Unlock()
-	return nil
+	return p.keepScene(plan)
 }
 
 // Hasten makes a stop of the peer in progress lose its patience.
