@@ -134,6 +134,19 @@ type PeerStatus struct {
 	Warnings    []string          `json:"warnings,omitempty"`
 	Connector   *ConnectorStatus  `json:"connector,omitempty"`
 	Controller  *ControllerStatus `json:"controller,omitempty"`
+	Upgrade     *Upgrade          `json:"upgrade,omitempty"` // the latest
+}
+
+// Upgrade is one replacement of the running peerd by another one.
+type Upgrade struct {
+	From    string    `json:"from"`   // version
+	To      string    `json:"to"`     // version
+	Binary  string    `json:"binary"` // of To
+	At      time.Time `json:"at"`
+	By      string    `json:"by"`
+	Outcome string    `json:"outcome"` // underway | upgraded | already | failed
+	Detail  string    `json:"detail,omitempty"`
+	TookMs  int64     `json:"tookMs"` // from At until the new one was ready
 }
 
 // PlanStatus identifies the plan in force.

@@ -27,6 +27,8 @@ type recovery struct {
 	adopted  map[string]bool         // tokens of the trees that are taken up
 	same     bool                    // plan and boot are those of the earlier peer
 	restored map[supervisor.Key]supervisor.Restored
+
+	snapshots map[supervisor.Key]*supervisor.Snapshot // what was handed over
 }
 
 // recover reads what an earlier peer left: what lives and is in the plan is
@@ -40,6 +42,7 @@ func (p *Peer) recover(ctx context.Context) (map[supervisor.Key]supervisor.Resto
 	r := &recovery{
 		p: p, plan: map[supervisor.Key]*profiles.Spec{}, held: map[string]keeper.Entry{},
 		folders: map[string]bool{}, adopted: map[string]bool{}, restored: map[supervisor.Key]supervisor.Restored{},
+		snapshots: p.opts.Handover.snapshots(),
 	}
 	plan, _ := p.currentPlan()
 	r.same = p.sameScene(plan)
@@ -90,6 +93,9 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 	if err != nil {
 		return fmt.Errorf("cannot read its history: %w", err)
 	}
+	if snap := r.snapshots[k]; snap != nil && snap.Live != nil && snap.Machine.Generation == row.Generation {
+		row.Live = snap.Live // the newest word
+	}
 	found, err := r.find(k, row)
 	if err != nil {
 		return err
@@ -98,6 +104,10 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 	var last journal.Record
 	if len(recs) > 0 {
 		last = recs[0]
+	}
+	if before, ok := r.handed(k, row.Generation, last.To, found); ok {
+		r.restored[k] = before
+		return nil
 	}
 	spec := r.plan[k]
 	switch {

@@ -26,6 +26,11 @@ func (p *Peer) reload(ctx context.Context, r control.ReloadRequest, _ progress) 
 // would. Reloads exclude one another. An error leaves everything as it was and
 // is shown by status until a reload succeeds.
 func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.ReloadReply, error) {
+	given, err := p.passage.order(ctx, "a reload")
+	if err != nil {
+		return control.ReloadReply{}, err
+	}
+	defer given()
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
 	if !dryRun {

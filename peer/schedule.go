@@ -56,6 +56,11 @@ func (p *Peer) attend(ctx context.Context, s *profiles.Spec, now time.Time) erro
 	if is == nothing {
 		return err
 	}
+	given, err := p.passage.order(ctx, "a schedule")
+	if err != nil {
+		return nil // the next program gives it
+	}
+	defer given()
 	err = p.timetable.settle(s, now)
 	by := "schedule " + s.Schedule
 	if is == missed {

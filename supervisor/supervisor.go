@@ -184,6 +184,14 @@ func (s *Supervisor) Act(ctx context.Context, kind lifecycle.EventKind, cause li
 	return s.tell(ctx, intentMsg{e, keys, taken}, taken)
 }
 
+// ActOn is Act for one instance that is still of a generation; on one that has
+// gone on to a later generation the intent has no effect.
+func (s *Supervisor) ActOn(ctx context.Context, kind lifecycle.EventKind, cause lifecycle.Cause, by string, key Key, generation uint64) error {
+	taken := make(chan error, 1)
+	e := lifecycle.Event{Kind: kind, Cause: cause, By: by, Generation: generation}
+	return s.tell(ctx, intentMsg{e, []Key{key}, taken}, taken)
+}
+
 // Drain stops all instances in an order that respects their dependencies, and
 // returns when nothing of them lives any more but what force cannot end. From
 // its call on nothing starts: Apply, and Act to start or restart, return
