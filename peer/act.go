@@ -164,7 +164,7 @@ func (p *Peer) give(ctx context.Context, views []*supervisor.View, again map[sup
 		return nil, err
 	}
 	defer given()
-	var keys []supervisor.Key // of those not acted on yet
+	var fresh []supervisor.Key
 	before := make([]*supervisor.View, len(views))
 	for i, v := range views {
 		if found, ok := again[v.Key]; ok {
@@ -172,15 +172,15 @@ func (p *Peer) give(ctx context.Context, views []*supervisor.View, again map[sup
 		} else if generation, acted := r.After[v.Key.String()]; acted {
 			before[i] = asBefore(v, generation)
 		} else {
-			before[i], keys = v, append(keys, v.Key)
+			before[i], fresh = v, append(fresh, v.Key)
 		}
 	}
-	if len(keys) > 0 {
-		unwish, err := p.wish(keys, a.desired)
+	if len(fresh) > 0 {
+		unwish, err := p.wish(fresh, a.desired)
 		if err != nil {
 			return nil, err
 		}
-		if err := p.sup.Act(ctx, a.event, lifecycle.CauseCommand, control.CallerFrom(ctx).By, keys...); err != nil {
+		if err := p.sup.Act(ctx, a.event, lifecycle.CauseCommand, control.CallerFrom(ctx).By, fresh...); err != nil {
 			return nil, errors.Join(err, unwish())
 		}
 	}

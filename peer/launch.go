@@ -50,6 +50,7 @@ func (l *launcher) generation(ctx context.Context, spec *profiles.Spec, gen uint
 		l: l, spec: spec, number: gen, sink: sink,
 		log: l.log.With("component", spec.Name, "application", spec.Application.GUID, "generation", gen),
 		ctx: ctx, cancel: cancel, alive: alive, dead: dead, background: make(chan struct{}),
+		leveled: spec.Loggers,
 	}
 }
 
@@ -59,6 +60,7 @@ type generation struct {
 	l       *launcher
 	spec    *profiles.Spec
 	number  uint64
+	resumed bool // spawned by an earlier peer
 	sink    supervisor.Sink
 	log     hclog.Logger
 	ctx     context.Context // ends when nobody wants this generation any more
@@ -74,6 +76,9 @@ type generation struct {
 	stopTold   atomic.Bool   // the preStop hook has had its turn
 	background chan struct{} // closed when a program that forks has done so
 
+	releveling sync.Mutex        // guards the following field
+	leveled    map[string]string // levels that the component has from its definition
+
 	latest     atomic.Pointer[profiles.Spec] // of live changes; nil: none yet
 	relimiting sync.Mutex                    // one change of the limits at a time, the latest last
 
@@ -88,6 +93,7 @@ type generation struct {
 	reloading bool      // it said so, and not yet that it is ready again
 	stopBegan time.Time // when its stop began; zero before
 	unwanted  error     // why it must not be spawned any more
+	missed    func()    // the last order to stop for which there was no process yet
 	slot      bool      // a place among the starting ones is held
 }
 

@@ -218,11 +218,11 @@ func (g *generation) ProtocolVersion() string {
 // connecting is what the handshake needs of the process.
 type connecting struct{ g *generation }
 
-func (c connecting) Pid() int                { return c.g.process(false).Identity().Pid }
-func (c connecting) Exited() <-chan struct{} { return c.g.process(false).Exited() }
+func (c connecting) Pid() int                { return c.g.process().Identity().Pid }
+func (c connecting) Exited() <-chan struct{} { return c.g.process().Exited() }
 func (c connecting) Kill()                   {} // the machine decides about force
 
-func (c connecting) Belongs(pid int) bool { return belongs(c.g.process(false), pid) }
+func (c connecting) Belongs(pid int) bool { return belongs(c.g.process(), pid) }
 
 // belongs reports whether pid is part of a process's tree.
 func belongs(p *keeper.Process, pid int) bool {
@@ -255,8 +255,11 @@ func (g *generation) componentConfiguration() (any, error) {
 	if values == nil {
 		values = map[string]any{}
 	}
+	g.releveling.Lock()
+	defer g.releveling.Unlock()
+	g.leveled = g.definition().Loggers
 	return ccp.Configuration{
 		Address: g.spec.Address, Values: values, Arguments: g.spec.Arguments,
-		Secrets: secrets, Loggers: g.l.levels.with(supervisor.KeyOf(g.spec), g.spec.Loggers),
+		Secrets: secrets, Loggers: g.l.levels.with(supervisor.KeyOf(g.spec), g.leveled),
 	}, nil
 }

@@ -121,6 +121,7 @@ func New(o Options) (*Peer, error) {
 		hasten: make(chan struct{}), failed: make(chan error, 1), changed: make(chan struct{}),
 		timetable: timetable{journal: j, stamps: map[supervisor.Key]stamp{}},
 		usage:     usage{latest: map[supervisor.Key]figures{}},
+		clock:     clock{nudged: make(chan struct{}, 1)},
 		primaries: primaries{wake: make(chan struct{}, 1), held: map[string]office{}},
 	}
 	p.passage.init()

@@ -19,6 +19,7 @@ func (l *launcher) Reattach(ctx context.Context, spec *profiles.Spec, a supervis
 	if f, ok := l.facts[l.key(spec, a.Generation)]; ok && a.Handed {
 		g.recall(f)
 	}
+	g.resumed = true
 	l.work.Go(func() { g.resume(a) })
 	return g
 }
@@ -93,9 +94,7 @@ func (g *generation) attach(a supervisor.Adoption, dir string) (*keeper.Process,
 	if err != nil {
 		return nil, l, err
 	}
-	g.mu.Lock()
-	g.proc, g.output, g.spawnedAt = proc, out, l.StartedAt
-	g.mu.Unlock()
+	g.takeUp(proc, out, l.StartedAt)
 	return proc, l, nil
 }
 

@@ -35,6 +35,7 @@ func (p *Peer) schedule(ctx context.Context) {
 			timer.Stop()
 			return
 		case <-changed:
+		case <-p.clock.nudged:
 		case <-timer.C:
 		}
 		timer.Stop()
