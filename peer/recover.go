@@ -24,7 +24,7 @@ type recovery struct {
 	plan     map[supervisor.Key]*profiles.Spec
 	held     map[string]keeper.Entry // by the keeper, not looked at yet
 	folders  map[string]bool         // names of the private folders still in use
-	adopted  map[string]bool // tokens of the trees that are taken up
+	adopted  map[string]bool         // tokens of the trees that are taken up
 	restored map[supervisor.Key]supervisor.Restored
 }
 
