@@ -26,6 +26,8 @@ type link struct {
 	slots                 chan struct{} // one per command in flight that is not the controller's own
 	checking              atomic.Bool   // a health check is under way
 	over                  atomic.Bool   // it is being ended
+	announced             atomic.Bool   // the other nodes can know of it
+	withdrawn             atomic.Bool   // the other nodes are told that it is over
 
 	mu      sync.Mutex // guards all below
 	wanted  exchange.Primary
@@ -89,7 +91,7 @@ func (c *Controller) serve(ctx context.Context, ch exchange.Channel, who Identit
 		o.Handlers = c.guard(l, c.o.Handlers(l.channel(c.node)))
 	}
 	l.e = exchange.NewEndpoint(ch, o)
-	c.open(ctx, l)
+	c.open(l)
 	closed := Event{Kind: ChannelClosed, Target: l.target, Channel: l.id, Identity: who.Name}
 	if err := l.e.Run(ctx); err != nil {
 		closed.Detail = err.Error()
@@ -123,14 +125,12 @@ func (c *Controller) welcome(ctx context.Context, ch exchange.Channel, who Ident
 	return l, err
 }
 
-// open makes a channel known, on this node at once and to the others.
-func (c *Controller) open(ctx context.Context, l *link) {
+// open makes a channel known, on this node at once and to the others soon.
+func (c *Controller) open(l *link) {
 	c.registry.put(entry{Channel: l.channel(c.node), link: l})
 	c.health.add(l)
 	c.event(Event{Kind: ChannelOpened, Target: l.target, Channel: l.id, Identity: l.identity.Name, Detail: l.connector})
-	if err := c.store.announce(ctx, l.channel(c.node)); err != nil && ctx.Err() == nil {
-		c.event(Event{Kind: EngineTrouble, Channel: l.id, Detail: err.Error()})
-	}
+	c.announcer.announce(l.channel(c.node))
 	c.batches.targetIsBack(l.target)
 }
 
@@ -139,10 +139,13 @@ func (c *Controller) forget(l *link) {
 	l.over.Store(true)
 	c.health.remove(l)
 	c.registry.delete(l.id)
-	ctx, cancel := context.WithTimeout(context.Background(), c.o.HealthTimeout)
-	defer cancel()
-	if err := c.store.withdraw(ctx, Channel{ID: l.id, Node: c.node}, cluster.Any); err != nil {
-		c.event(Event{Kind: EngineTrouble, Channel: l.id, Detail: err.Error()})
+	c.withdraw(l)
+}
+
+// withdraw has the other nodes send nothing more to a channel.
+func (c *Controller) withdraw(l *link) {
+	if !l.withdrawn.Swap(true) {
+		c.announcer.withdraw(c.node, l.id, cluster.Any)
 	}
 }
 
@@ -154,6 +157,7 @@ func (c *Controller) end(l *link, reconnect bool, drain time.Duration) {
 		return
 	}
 	c.registry.deactivate(l.id)
+	c.withdraw(l)
 	l.drain(drain)
 	ctx, cancel := context.WithTimeout(context.Background(), c.o.HealthTimeout)
 	defer cancel()

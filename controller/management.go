@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-04209a44/peerd/exchange"
+	"github.com/seed-04209a44/peerd/exchange/cluster"
 	"github.com/seed-04209a44/peerd/exchange/websocket"
 )
 
@@ -213,6 +214,7 @@ func statusOf(err error) int {
 		{exchange.ErrNoReply, http.StatusBadGateway},
 		{exchange.ErrClosed, http.StatusBadGateway},
 		{ErrNotRunning, http.StatusServiceUnavailable},
+		{cluster.ErrUnavailable, http.StatusServiceUnavailable},
 	} {
 		if errors.Is(err, c.err) {
 			return c.code

@@ -94,9 +94,11 @@ func (c *Controller) vacate(ctx context.Context, target string, p primary) error
 	return err
 }
 
-// settleInherited has the targets looked at that have not come back in time.
+// settleInherited has the targets looked at that have not come back in time, and
+// takes out what nodes left behind that have not come back either.
 func (c *Controller) settleInherited() {
 	c.settled.Store(true)
+	c.sweep()
 	for _, target := range c.registry.inherited() {
 		c.registry.again(target)
 	}

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"path/filepath"
 	"sync"
 	"time"
 
@@ -97,8 +96,8 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 	if err != nil {
 		return err
 	}
-	engine, err := openEngine(plan, p.log.Named("engine"))
-	if err != nil {
+	engine, err := p.openEngine(ctx, plan)
+	if err != nil || engine == nil {
 		return err
 	}
 	defer engine.Close()
@@ -152,19 +151,6 @@ func fleetRoutes(c *controller.Controller) http.Handler {
 		}
 		management.ServeHTTP(w, r)
 	})
-}
-
-// openEngine opens what a controller decides with: an engine of this process,
-// without a listener.
-func openEngine(plan *profiles.Plan, log hclog.Logger) (*cluster.NATS, error) {
-	dir := filepath.Join(plan.Peer.StateDir, "cluster")
-	if c := plan.Controller.Cluster; c != nil {
-		if c.Listen != "" || len(c.Routes) > 0 || c.URL != "" {
-			return nil, errors.New("controller.cluster: several controllers as one are not available in this version; leave listen, routes and url out")
-		}
-		dir = c.StoreDir
-	}
-	return cluster.OpenNATS(cluster.NATSOptions{Node: plan.Peer.Name, Dir: dir, Log: log})
 }
 
 // controllerTLS is nil without a certificate. Certificates of connectors are

@@ -15,7 +15,7 @@ var floors = map[string]int{
 	"ccp": 2, "profiles": 2, "descriptor": 2, "control": 2, "probe": 2, "keeper": 2, "scaffold": 2,
 	"exchange/stream": 2, "exchange/websocket": 2, "exchange/unix": 2, "exchange/cluster": 2,
 
-	"lifecycle": 1, "exchange": 1, "journal": 1, "process": 1, "logs": 1, "internal/version": 1,
+	"lifecycle": 1, "exchange": 1, "journal": 1, "process": 1, "logs": 1, "internal/version": 1, "internal/loopback": 1,
 }
 
 // neighbours are the imports allowed on one floor, each with its reason.
