@@ -216,3 +216,6 @@ func (h *Host) Flap(period time.Duration) (stop func()) {
 		<-done
 	}
 }
+
+// Network is the network that the host belongs to.
+func (h *Host) Network() *Network { return h.n }
