@@ -124,7 +124,7 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 		return nil
 	})
 	g.Go(func() error {
-		defer server.Close()
+		defer closeServer(server)
 		return c.Run(ctx)
 	})
 	g.Go(func() error {
@@ -138,6 +138,16 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 		return nil
 	})
 	return g.Wait()
+}
+
+// closeServer lets callers that still wait for an answer have it, for a while: by
+// now every command has one, or is on another controller's channel.
+func closeServer(s *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), controller.DefaultDrainTimeout)
+	defer cancel()
+	if s.Shutdown(ctx) != nil {
+		s.Close()
+	}
 }
 
 // fleetRoutes takes in connectors where they connect, and serves the management
