@@ -20,6 +20,19 @@ type trouble struct {
 
 func isolated(m *machine) (heal func()) { m.Isolate(); return m.Rejoin }
 
+// without isolates a controller, and waits until its peers are on the others.
+func (s *site) without(c *machine) (heal func()) {
+	s.t.Helper()
+	c.Isolate()
+	s.took("the peers are with the other controllers", func() bool {
+		peers, _ := s.seen(s.others(c)[0])
+		return len(peers) == sitePeers && !slices.ContainsFunc(s.peers, func(p *machine) bool {
+			return !p.connected() || s.controllerOf(p) == c
+		})
+	})
+	return c.Rejoin
+}
+
 // fromTheOthers cuts a controller off from the other ones, and from no peer.
 func fromTheOthers(s *site, c *machine) (heal func()) {
 	n := c.Network()
@@ -52,7 +65,7 @@ var troubles = [][]trouble{
 	{
 		{"the primary's controller, from all", true, func(s *site, p *machine) func() { return isolated(s.controllerOf(p)) }},
 		{"the primary's controller, from the other ones", true, func(s *site, p *machine) func() { return fromTheOthers(s, s.controllerOf(p)) }},
-		{"another controller, from all", false, func(s *site, p *machine) func() { return isolated(s.others(s.controllerOf(p))[0]) }},
+		{"another controller, from all", false, func(s *site, p *machine) func() { return s.without(s.others(s.controllerOf(p))[0]) }},
 		{"the primary's controller, flapping", false, func(s *site, p *machine) func() { return s.flap(s.controllerOf(p)) }},
 	},
 	{
