@@ -31,6 +31,7 @@ type Controller struct {
 	batches    *Batches
 	partitions *partitions
 	hub        hub
+	tally      tally
 	web        *websocket.Server
 	tellers    sync.WaitGroup // those that send PRIMARY
 	timers     sync.WaitGroup

@@ -26,6 +26,7 @@ type link struct {
 	slots                 chan struct{} // one per command in flight that is not the controller's own
 	checking              atomic.Bool   // a health check is under way
 	over                  atomic.Bool   // it is being ended
+	leaving               chan struct{} // closed when it is, while commands may be in flight
 	announced             atomic.Bool   // the other nodes can know of it
 	withdrawn             atomic.Bool   // the other nodes are told that it is over
 
@@ -47,11 +48,13 @@ func (l *link) call(ctx context.Context, cmd exchange.Command, refuse bool, each
 	select {
 	case l.slots <- struct{}{}:
 	default:
-		if refuse {
+		if refuse && !l.over.Load() {
 			return exchange.Reply{}, fmt.Errorf("command %s: %w", cmd.Type, exchange.ErrBusy)
 		}
 		select {
 		case l.slots <- struct{}{}:
+		case <-l.leaving: // its slots are being taken away
+			return exchange.Reply{}, fmt.Errorf("command %s: %w", cmd.Type, errNotSent)
 		case <-ctx.Done():
 			return exchange.Reply{}, fmt.Errorf("command %s: %w (%w)", cmd.Type, exchange.ErrTimeout, ctx.Err())
 		case <-l.e.Ended():
@@ -102,7 +105,7 @@ func (c *Controller) serve(ctx context.Context, ch exchange.Channel, who Identit
 
 // welcome answers HELLO.
 func (c *Controller) welcome(ctx context.Context, ch exchange.Channel, who Identity) (*link, error) {
-	l := &link{id: uuid.NewString(), identity: who, slots: make(chan struct{}, c.o.Window-reserved)}
+	l := &link{id: uuid.NewString(), identity: who, slots: make(chan struct{}, c.o.Window-reserved), leaving: make(chan struct{})}
 	ctx, cancel := context.WithTimeout(ctx, c.o.HelloTimeout)
 	defer cancel()
 	_, err := exchange.Welcome(ctx, ch, func(ctx context.Context, req *exchange.Request) (any, error) {
@@ -159,6 +162,7 @@ func (c *Controller) end(l *link, reconnect bool, drain time.Duration) {
 		return
 	}
 	c.registry.deactivate(l.id)
+	close(l.leaving)
 	c.withdraw(l)
 	l.drain(drain)
 	ctx, cancel := context.WithTimeout(context.Background(), c.o.HealthTimeout)

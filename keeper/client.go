@@ -69,14 +69,17 @@ func Connect(ctx context.Context, s Settings) (*Client, error) {
 	return c, nil
 }
 
-// connect makes a session with a keeper; one that was just leaving is no
-// reason to give up.
+// errStillborn: a keeper was started and is not there.
+var errStillborn = errors.New("it died at its birth")
+
+// connect makes a session with a keeper; one that was just leaving, or did not
+// live to answer, is no reason to give up.
 func (c *Client) connect(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, connectPatience)
 	defer cancel()
 	for {
 		err := c.connectOnce(ctx)
-		if !errors.Is(err, exchange.ErrClosed) {
+		if !errors.Is(err, exchange.ErrClosed) && !errors.Is(err, errStillborn) {
 			return err
 		}
 		select {
@@ -96,10 +99,9 @@ func (c *Client) connectOnce(ctx context.Context) error {
 		if err := launch(c.s.Folder, choose(ctx, c.s.Programs)); err != nil {
 			return err
 		}
-		conn, err = unix.Dial(ctx, path)
-	}
-	if err != nil {
-		return fmt.Errorf("cannot reach the keeper: %w", err)
+		if conn, err = unix.Dial(ctx, path); err != nil {
+			return fmt.Errorf("cannot reach the keeper: %w: %v", errStillborn, err)
+		}
 	}
 	s := &session{endpoint: exchange.NewEndpoint(conn, exchange.Options{Handlers: c.handlers(), Window: window})}
 	c.running.Go(func() { _ = s.endpoint.Run(c.ctx) })
@@ -223,6 +225,16 @@ func (c *Client) Pid() int {
 		return 0
 	}
 	return c.now.pid
+}
+
+// Speaks is what the keeper's program speaks; zero while there is none.
+func (c *Client) Speaks() Speaks {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.now == nil {
+		return Speaks{}
+	}
+	return c.now.speaks
 }
 
 // Entries lists what the keeper holds.

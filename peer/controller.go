@@ -32,6 +32,7 @@ const (
 type host struct {
 	mu      sync.Mutex // guards all below
 	current *controller.Controller
+	engine  *cluster.NATS // what it decides with; nil while there is none
 	changed chan struct{} // closed when current is another
 	listen  string
 	fault   error
@@ -101,6 +102,7 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 		return err
 	}
 	defer engine.Close()
+	defer p.host.use(nil)
 	c, err := controller.New(p.controllerOptions(set, engine, security))
 	if err != nil {
 		return err
@@ -123,6 +125,7 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 		}
 		return nil
 	})
+	g.Go(func() error { return p.saveRegularly(ctx, engine) })
 	g.Go(func() error {
 		defer closeServer(server)
 		return c.Run(ctx)
@@ -247,9 +250,13 @@ func (p *Peer) controllerStatus() *control.ControllerStatus {
 		return nil
 	}
 	p.host.mu.Lock()
-	c, listen, fault := p.host.current, p.host.listen, p.host.fault
+	c, listen, fault, engine := p.host.current, p.host.listen, p.host.fault, p.host.engine
 	p.host.mu.Unlock()
 	s := &control.ControllerStatus{Identifier: plan.Controller.Identifier, Listen: listen}
+	if engine != nil {
+		e := engine.Status()
+		s.Cluster = &control.ClusterStatus{Mode: e.Mode, Name: e.Cluster, Node: e.Node, There: e.There}
+	}
 	if fault != nil {
 		s.Error = fault.Error()
 	}

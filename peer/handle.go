@@ -116,10 +116,13 @@ func (g *generation) members() []process.Member {
 	return nil
 }
 
+// errNotSpawned says that an instance has no process.
+var errNotSpawned = errors.New("it has no process")
+
 func (g *generation) sample() (process.Usage, error) {
 	proc := g.process(false)
 	if proc == nil {
-		return process.Usage{}, errors.New("not spawned yet")
+		return process.Usage{}, errNotSpawned
 	}
 	return proc.Usage()
 }

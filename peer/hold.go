@@ -78,6 +78,8 @@ type life struct {
 	StartedAt time.Time `json:"startedAt"`
 	Line      string    `json:"line,omitempty"` // the handshake line of a component
 	Hash      string    `json:"hash,omitempty"` // of the definition it was launched by
+	// Background says that the program has put itself there, and is this process now.
+	Background bool `json:"background,omitempty"`
 }
 
 // Identity implements supervisor.Identifier.
@@ -87,7 +89,7 @@ func (g *generation) Identity() []byte {
 	if g.proc == nil {
 		return nil
 	}
-	return rawJSON(life{Identity: g.proc.Identity(), StartedAt: g.spawnedAt, Line: g.output.Seen(), Hash: g.definition().Hash})
+	return rawJSON(life{Identity: g.proc.Identity(), StartedAt: g.spawnedAt, Line: g.output.Seen(), Hash: g.definition().Hash, Background: g.isInBackground()})
 }
 
 func parseLife(live []byte) (l life, err error) {

@@ -2,8 +2,10 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,11 +27,20 @@ func (p *Peer) record(entries []supervisor.Entry) error {
 	last := entries[len(entries)-1]
 	return p.rows.change([]supervisor.Key{last.Key}, func(row *journal.Instance) {
 		row.Generation, row.Live = last.Transition.Generation, last.Live
+		if isStartedByCommand(last.Transition) {
+			row.Desired = "up" // though nobody named it: who depends on it pulled it up
+		}
 	}, func(rows []journal.Instance) error {
 		_, err := p.journal.Append(recs, rows...)
 		p.degraded.set("journal", err)
 		return err
 	})
+}
+
+// isStartedByCommand reports whether an operator's start takes an instance from
+// rest.
+func isStartedByCommand(t lifecycle.Transition) bool {
+	return t.Cause == lifecycle.CauseCommand && !t.From.Live() && (t.To == lifecycle.Starting || t.To == lifecycle.Waiting)
 }
 
 // recordOf is the journal's form of a transition.
@@ -40,19 +51,38 @@ func recordOf(e supervisor.Entry) journal.Record {
 		From: t.From.String(), To: t.To.String(), State: t.State.String(), Cause: t.Cause.String(),
 		By: t.By, Pid: t.Pid, Detail: t.Detail,
 	}
+	if e.Lost > 0 {
+		r.Detail = strings.TrimSpace(fmt.Sprintf("%s [%d records before this one are lost: the journal refused them for too long]", t.Detail, e.Lost))
+	}
 	if t.Exit != nil {
 		r.Exit = &journal.Exit{Code: t.Exit.Code, Signal: t.Exit.Signal, Reason: t.Exit.Reason}
 	}
 	return r
 }
 
-// wish puts an operator's wish on disk before it is acted on.
-func (p *Peer) wish(views []*supervisor.View, desired string) error {
-	keys := make([]supervisor.Key, len(views))
-	for i, v := range views {
-		keys[i] = v.Key
-	}
-	return p.rows.change(keys, func(row *journal.Instance) { row.Desired = desired }, func(rows []journal.Instance) error {
+// wish puts an operator's wish on disk before it is acted on. unwish takes it
+// back where nothing was done.
+func (p *Peer) wish(keys []supervisor.Key, desired string) (unwish func() error, err error) {
+	before := map[supervisor.Key]string{}
+	err = p.wishEach(keys, func(k supervisor.Key, was string) string {
+		before[k] = was
+		return desired
+	})
+	return func() error {
+		return p.wishEach(keys, func(k supervisor.Key, is string) string {
+			if is != desired {
+				return is // somebody else wants something meanwhile
+			}
+			return before[k]
+		})
+	}, err
+}
+
+// wishEach changes what is wanted of each instance.
+func (p *Peer) wishEach(keys []supervisor.Key, next func(k supervisor.Key, is string) string) error {
+	return p.rows.change(keys, func(row *journal.Instance) {
+		row.Desired = next(supervisor.Key{Application: row.Application, Name: row.Name}, row.Desired)
+	}, func(rows []journal.Instance) error {
 		_, err := p.journal.Append(nil, rows...)
 		return p.noted(err)
 	})
@@ -63,7 +93,7 @@ func (p *Peer) isUnwanted(k supervisor.Key) bool { return p.rows.of(k).get().Des
 
 func (p *Peer) forget(k supervisor.Key) {
 	p.rows.drop(k)
-	p.degraded.set("journal", p.journal.Forget(k.Application, k.Name))
+	p.degraded.set("journal", errors.Join(p.journal.Forget(k.Application, k.Name), p.timetable.forget(k)))
 }
 
 // remember adds to known what history tells of instances that join the plan
@@ -113,8 +143,9 @@ func (p *Peer) toRest(last journal.Record, exit process.Exit) ([]journal.Record,
 }
 
 // killLeftover ends what an earlier peer left of one instance and returns how
-// its leader ended and what could not be ended. A zombie is none: its parent,
-// who is somebody else now, may take its time to wait for it.
+// its leader ended and what could not be ended. A zombie is nothing that is
+// left; but how it ended is known only when its parent, who is somebody else
+// now, has waited for it, and that is waited for within the same time.
 func (p *Peer) killLeftover(id process.Identity) (process.Exit, []process.Member, error) {
 	proc, err := p.door.Adopt(id)
 	if err != nil {
@@ -130,7 +161,10 @@ func (p *Peer) killLeftover(id process.Identity) (process.Exit, []process.Member
 		proc.Kill(attempt)
 		done()
 		left := proc.Members()
-		if len(left) == 0 || ctx.Err() != nil {
+		if len(left) == 0 {
+			return exitWithin(ctx, proc), nil, nil
+		}
+		if ctx.Err() != nil {
 			return proc.Exit(), left, nil
 		}
 		<-look.C
@@ -139,6 +173,16 @@ func (p *Peer) killLeftover(id process.Identity) (process.Exit, []process.Member
 
 // leftoverInterval is the time between two looks at what is being killed.
 const leftoverInterval = 20 * time.Millisecond
+
+// exitWithin is how a process ended of which nothing lives.
+func exitWithin(ctx context.Context, proc *process.Process) process.Exit {
+	select {
+	case <-proc.Exited():
+		return proc.Exit()
+	case <-ctx.Done():
+		return process.Exit{Code: -1, Reason: "it was killed, and nobody has waited for it"}
+	}
+}
 
 // degraded are the reasons why the peer does less than it should.
 type degraded struct {

@@ -129,6 +129,7 @@ type Spec struct {
 	Checksum         string
 	Logs             Logs
 	Schedule         string
+	MissedRuns       string // skip | once
 	OneShot          bool
 	Forks            bool // the leader ends with 0, and the process it leaves is the instance
 	Hooks            Hooks

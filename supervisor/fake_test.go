@@ -160,6 +160,13 @@ func (w *world) record(es []supervisor.Entry) error {
 	return nil
 }
 
+// refusing sets what the journal says.
+func (w *world) refusing(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refuse = err
+}
+
 // run plays a test inside a bubble with a running supervisor.
 func run(t *testing.T, specs []*profiles.Spec, groups map[string]profiles.Group, behave map[string]behaviour, test func(w *world)) {
 	t.Helper()

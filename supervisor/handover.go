@@ -137,20 +137,12 @@ func (s *Supervisor) settle() {
 
 // unsettled reports whether something asked for is only known here.
 func (s *Supervisor) unsettled() bool {
-	if len(s.leaving)+len(s.drains) > 0 {
-		return true
-	}
-	for _, w := range s.wanted {
-		if w.sent == 0 {
-			return true
-		}
-	}
-	for _, a := range *s.actors.Load() {
-		if v := a.view.Load(); !s.isSettled(a, v) || v.Fault != nil {
-			return true
-		}
-	}
-	return false
+	return len(s.drains) > 0 || slices.ContainsFunc(s.list, (*node).unsettled)
+}
+
+func (n *node) unsettled() bool {
+	v := n.view()
+	return n.leaving || n.wanted != nil && n.wanted.sent == 0 || !n.isSettled(v) || v.Fault != nil
 }
 
 // freeze has every actor save itself and hear nothing more.
@@ -159,14 +151,13 @@ func (s *Supervisor) freeze() freezing {
 		return freezing{err: ErrUnsettled}
 	}
 	s.frozen = true
-	actors := *s.actors.Load()
-	snapshots := make(chan Snapshot, len(actors)) // nobody waits for who asked
-	f := freezing{snapshots: snapshots, instances: len(actors)}
+	snapshots := make(chan Snapshot, len(s.list)) // nobody waits for who asked
+	f := freezing{snapshots: snapshots, instances: len(s.list)}
 	for _, name := range slices.Sorted(maps.Keys(s.groups)) {
 		f.groups = append(f.groups, s.groups[name].save(name))
 	}
-	for _, a := range actors {
-		a.mail.put(saveYourselfMsg{snapshots})
+	for _, n := range s.list {
+		n.actor.mail.put(saveYourselfMsg{snapshots})
 	}
 	return f
 }
@@ -189,25 +180,36 @@ func decline(msg any) {
 
 func (g *grouping) save(name string) GroupSnapshot {
 	snap := GroupSnapshot{Name: name, Crashes: slices.Clone(g.crashes), Together: g.together, Failed: g.failed}
-	for k, generation := range g.seen {
-		snap.Seen = append(snap.Seen, GroupSeen{k.Application, k.Name, generation})
+	for _, n := range g.members {
+		if n.crashed != 0 {
+			snap.Seen = append(snap.Seen, GroupSeen{n.key.Application, n.key.Name, n.crashed})
+		}
 	}
 	return snap
 }
 
 // restoreGroup is a group with what an earlier supervisor has counted.
 func (s *Supervisor) restoreGroup(name string) *grouping {
-	g := &grouping{name: name, seen: map[Key]uint64{}}
+	g := &grouping{name: name}
 	for _, snap := range s.opts.Groups {
-		if snap.Name != name {
-			continue
-		}
-		g.crashes, g.together, g.failed = snap.Crashes, snap.Together, snap.Failed
-		for _, seen := range snap.Seen {
-			g.seen[Key{seen.Application, seen.Name}] = seen.Generation
+		if snap.Name == name {
+			g.crashes, g.together, g.failed = snap.Crashes, snap.Together, snap.Failed
 		}
 	}
 	return g
+}
+
+// restoreCrashed is the last crash of an instance that an earlier supervisor's
+// group has counted.
+func (s *Supervisor) restoreCrashed(k Key) uint64 {
+	for _, snap := range s.opts.Groups {
+		for _, seen := range snap.Seen {
+			if seen.Application == k.Application && seen.Name == k.Name {
+				return seen.Generation
+			}
+		}
+	}
+	return 0
 }
 
 // saveYourself answers with the actor's state; it is the last that it does.
@@ -221,19 +223,18 @@ func (a *actor) saveYourself(to chan<- Snapshot) {
 
 // resume adds an instance as another supervisor has left it.
 func (s *Supervisor) resume(ctx context.Context, spec *profiles.Spec, before Restored, by string) {
-	k, snap := KeyOf(spec), before.Handed
+	snap := before.Handed
 	m, effects := lifecycle.Continue(snap.Machine, s.now(), policyOf(spec))
-	a := newActor(s, spec, m)
+	n := s.add(spec, m)
+	n.gate, n.crashed = m.Gate, s.restoreCrashed(n.key)
+	a := n.actor
 	a.health, a.detail, a.exitAt = snap.Health, snap.HealthDetail, snap.LastExitAt
-	s.specs[k] = spec
-	s.gates[k] = m.Gate
-	s.setActor(k, a)
 	s.wg.Go(func() {
 		a.goOn(ctx, effects, before.Live)
 		a.run(ctx)
 	})
 	if before.Changed {
-		s.hold(k, lifecycle.Event{Kind: lifecycle.EvRestart, Cause: lifecycle.CauseReload, By: by, Detail: "definition changed"})
+		n.hold(lifecycle.Event{Kind: lifecycle.EvRestart, Cause: lifecycle.CauseReload, By: by, Detail: "definition changed"})
 	}
 }
 
@@ -244,7 +245,7 @@ func (a *actor) goOn(ctx context.Context, effects []lifecycle.Effect, live []byt
 		m := &a.machine
 		a.adopt(ctx, Adoption{Generation: m.Generation, Status: m.Status, State: m.State, Live: live, Handed: true})
 	}
-	a.carryOut(ctx, effects)
+	_ = a.carryOut(ctx, effects)
 	if mon, ok := a.handle.(Monitor); ok && a.machine.Status == lifecycle.Running {
 		mon.StartHealth(a.spec)
 	}

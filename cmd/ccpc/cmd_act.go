@@ -34,7 +34,8 @@ func (p *program) actCommands() []*cli.Command {
 		verb("stop", control.OpStop, "stop instances in order", "Asks each component to stop, then signals it, then ends it by force, within its componentStopWaitTime."),
 		verb("restart", control.OpRestart, "stop and start instances", "Stops and starts instances.",
 			&cli.BoolFlag{Name: "rolling", Usage: "one replica after the other, each when the one before is running"}),
-		verb("kill", control.OpKill, "end instances by force", "Ends the whole process tree at once; the instance stays down."),
+		verb("kill", control.OpKill, "end instances by force", "Ends the whole process tree at once; the instance stays down. With --signal it does no such thing: it hands the signal to the process itself, as for a reload by HUP.",
+			&cli.StringFlag{Name: "signal", Aliases: []string{"s"}, Usage: "hand this signal to the instance's own process instead, and leave the rest to it"}),
 		{
 			Name: "scale", Usage: "change the number of replicas", ArgsUsage: "NAME N", Action: p.scale,
 			Description: describe("Starts or stops replicas at run time, until the next reload.", "ccpc scale ticker 3"),
@@ -55,7 +56,7 @@ func (p *program) act(c *cli.Context, typ string) error {
 	if err != nil {
 		return err
 	}
-	req := control.ActRequest{Selection: sel, NoWait: c.Bool("no-wait"), TimeoutMs: c.Duration("timeout").Milliseconds(), Rolling: c.Bool("rolling")}
+	req := control.ActRequest{Selection: sel, NoWait: c.Bool("no-wait"), TimeoutMs: c.Duration("timeout").Milliseconds(), Rolling: c.Bool("rolling"), Signal: c.String("signal")}
 	return p.carryOut(c, func(lines bool) ([]control.Outcome, error) {
 		if everyPeer(c) {
 			return p.rollOut(c, typ, req, lines)
