@@ -194,19 +194,15 @@ func (s *site) count(by *machine) (id string) {
 	s.t.Helper()
 	s.batches++
 	var text strings.Builder
-	text.WriteString("commands:\n")
+	id = fmt.Sprintf("batch-%d", s.batches)
+	text.WriteString("id: " + id + "\ncommands:\n")
 	for i := range batchSize {
 		fmt.Fprintf(&text, "  - {type: SEND, payload: {name: counter, type: COUNT, payload: %d}}\n", s.batches*10_000+i)
 	}
 	by.put("batch.yaml", text.String())
 	s.took("a batch is taken", func() bool {
-		r := s.ccpc(by, "batch", "run", "batch.yaml", "--no-wait", "--timeout", "5s", "-o", "json")
-		var b struct{ ID string }
-		if r.code == 0 {
-			by.decode(r.stdout, &b)
-		}
-		id = b.ID
-		return r.code == 0
+		r := s.ccpc(by, "batch", "run", "batch.yaml", "--no-wait", "--timeout", "5s")
+		return r.code == 0 || strings.Contains(r.stderr, "exists") // the answer to an earlier try was lost
 	})
 	return id
 }
