@@ -187,7 +187,7 @@ func controllerTLS(files profiles.TLSFiles) (*tls.Config, error) {
 }
 
 func (p *Peer) controllerOptions(set *profiles.ControllerSettings, engine cluster.Engine, security *tls.Config) controller.Options {
-	o := controller.Options{Identifier: set.Identifier, Engine: engine, Observe: p.observeController}
+	o := controller.Options{Identifier: set.Identifier, Engine: engine, Observe: p.observeController, WebSocket: fleetSocket}
 	for _, r := range set.Access {
 		o.Access = append(o.Access, controller.Rule(r))
 	}
