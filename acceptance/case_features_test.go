@@ -3,11 +3,15 @@
 package acceptance_test
 
 import (
+	"fmt"
 	"os"
 	"strconv"
 	"strings"
 	"syscall"
 	"testing"
+	"time"
+
+	"github.com/seed-04209a44/peerd/journal"
 )
 
 // A rolling restart goes on to the next replica only when the one before is
@@ -79,6 +83,75 @@ components:
 	}
 }
 
+// Runs that fell due while no peerd was there are left out, or made up for once,
+// as the profile says. That it was away for a day is told by its journal.
+func TestRunsMissedWhilePeerdWasAway(t *testing.T) {
+	t.Parallel()
+	p := start(t, `
+defaults: {command: [/bin/true], schedule: "@every 10h"}
+components:
+  skips: {}
+  once: {missedRuns: once}
+  unwanted: {missedRuns: once}
+  new: {missedRuns: once, enabled: false}
+`)
+	p.waitFor("it knows when they are due", func() bool {
+		return countRows(p.timings(), func(r timing) bool { return r.NextStartAt != nil && time.Until(*r.NextStartAt) > 9*time.Hour }) == 3
+	})
+	p.must("stop", "unwanted")
+	p.signal(syscall.SIGTERM)
+	p.over()
+	p.backdateSchedules("@every 10h", 24*time.Hour)
+	p.write(`
+defaults: {command: [/bin/true], schedule: "@every 10h"}
+components:
+  skips: {}
+  once: {missedRuns: once}
+  unwanted: {missedRuns: once}
+  new: {missedRuns: once}
+`)
+	p.run()
+	p.ready()
+	p.is("once", "completed")
+	p.waitFor("the rest is due in ten hours again", func() bool {
+		return countRows(p.timings(), func(r timing) bool { return r.NextStartAt != nil && time.Until(*r.NextStartAt) > 9*time.Hour }) == 4
+	})
+	for name, i := range p.ps() {
+		if ran := i.Generation > 0; ran != (name == "once") || i.Generation > 1 {
+			t.Errorf("%s: %v", name, i)
+		}
+	}
+	if r, ok := find(p.history("once"), func(r record) bool { return r.By == "schedule @every 10h, missed" }); !ok {
+		t.Errorf("who has started it: %+v", r)
+	}
+}
+
+// backdateSchedules lets the journal of a peer that is away say that it has been
+// away for so long.
+func (p *peerd) backdateSchedules(schedule string, away time.Duration) {
+	p.t.Helper()
+	j, err := journal.Open(p.path("state"), journal.Options{})
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	defer j.Close()
+	for _, name := range []string{"skips", "once", "unwanted"} {
+		stamp := fmt.Sprintf(`{"schedule": %q, "at": %q}`, schedule, time.Now().Add(-away).Format(time.RFC3339))
+		if err := j.Put("schedules/acc/"+name, []byte(stamp)); err != nil {
+			p.t.Fatal(err)
+		}
+	}
+}
+
+func countRows(rows []timing, is func(timing) bool) (n int) {
+	for _, r := range rows {
+		if is(r) {
+			n++
+		}
+	}
+	return n
+}
+
 // A change of a watched file restarts.
 func TestAWatchedFileRestarts(t *testing.T) {
 	t.Parallel()
@@ -119,6 +192,38 @@ components:
 	p.within("the stop with a hook that hangs", p.stopTook("c"), 1e9)
 	if i := p.is("b", "failed"); !strings.Contains(i.Reason, "preStart hook failed: exit code 1") {
 		t.Errorf("b: %v", i)
+	}
+}
+
+// A signal that an operator sends reaches the process itself, not its children,
+// and changes nothing of what is wanted.
+func TestASignalReachesTheProcessAlone(t *testing.T) {
+	t.Parallel()
+	const command = "sh -c \"trap 'echo child >>heard' HUP; echo armed; while :; do sleep 0.05; done\" & trap 'echo parent >>heard' HUP; while :; do sleep 0.05; done"
+	p := start(t, `
+defaults: {workingDirectory: ., `+armed+`}
+components:
+  a: {command: `+script(command)+`}
+  off: {command: [/bin/sleep, "600"], enabled: false}
+`)
+	p.running("a")
+	before := p.pids("a")
+	heard := func() string {
+		b, _ := os.ReadFile(p.path("heard"))
+		return strings.Join(strings.Fields(string(b)), " ")
+	}
+	p.must("kill", "--signal", "hup", "a")
+	p.waitFor("the first signal", func() bool { return heard() == "parent" })
+	p.must("kill", "-s", "SIGHUP", "a")
+	p.waitFor("the second signal", func() bool { return heard() == "parent parent" })
+	if now := p.pids("a"); now["a"] != before["a"] || p.of("a").Desired != "up" {
+		t.Errorf("was %v and is %v", before, p.of("a"))
+	}
+	if r := p.ccpc("kill", "--signal", "WHAT", "a"); r.code != 2 || !strings.Contains(r.stderr, "is no signal") {
+		t.Errorf("a signal that does not exist: %v", r)
+	}
+	if r := p.ccpc("kill", "--signal", "HUP", "off"); r.code != 1 || !strings.Contains(r.stdout, "it has no process") {
+		t.Errorf("an instance that does not run: %v", r)
 	}
 }
 

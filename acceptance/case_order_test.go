@@ -4,6 +4,7 @@ package acceptance_test
 
 import (
 	"fmt"
+	"os"
 	"os/exec"
 	"strings"
 	"syscall"
@@ -150,8 +151,6 @@ components:
 	}
 }
 
-// Case 9 too: this contract's soft link is what comes closest to a smooth
-// recovery.
 func TestCase08ASoftLinkLeavesTheDependentAlone(t *testing.T) {
 	t.Parallel()
 	p := start(t, `
@@ -167,6 +166,40 @@ components:
 	p.must("start", "b")
 	if now := p.pids("a")["a"]; now != before {
 		t.Errorf("a was %v and is %v", before, now)
+	}
+}
+
+// A dependency that recovers by itself is not noticed: who depends on it softly
+// has nothing in its history, though its start did wait for the other.
+func TestCase09ASmoothRecoveryIsNotSeen(t *testing.T) {
+	t.Parallel()
+	p := start(t, `
+defaults: {workingDirectory: ., restart: {delay: 50ms, limit: {count: 100, within: 1s}}}
+components:
+  b: {command: [/bin/sleep, "600"], ready: {exec: [/usr/bin/test, -e, go]}, health: {exec: [/usr/bin/test, "!", -e, sick], interval: 50ms, timeout: 5s, failures: 1, startPeriod: 1ms}}
+  a: {command: [/bin/sleep, "600"], dependsOn: {b: {condition: healthy, soft: true}}}
+`)
+	if i := p.is("a", "waiting"); !strings.Contains(i.Reason, "b to be healthy") {
+		t.Errorf("a: %v", i)
+	}
+	p.put("go", "")
+	p.running("a", "b")
+	if got := strings.Join(p.milestones(0, "a", "b"), " "); got != "+b +a" {
+		t.Errorf("order: %s", got)
+	}
+	was, pid := len(p.history("a")), p.of("a").Pid
+	for n := range uint64(3) {
+		p.strike("b", syscall.SIGKILL)
+		p.generation("b", n+2)
+	}
+	p.put("sick", "")
+	p.until("b", "is restarted, as its health is bad", func(i instance) bool { return i.Generation > 4 })
+	if err := os.Remove(p.path("sick")); err != nil {
+		t.Fatal(err)
+	}
+	p.healthy("b")
+	if now := p.history("a"); len(now) != was || p.of("a").Pid != pid {
+		t.Errorf("a has noticed: %+v", now[was:])
 	}
 }
 

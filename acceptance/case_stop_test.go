@@ -36,39 +36,51 @@ components: {a: {command: `+script(command)+`, `+armed+`, componentStopWaitTime:
 	p.within("the second stop", p.stopTook("a"), 2*time.Second)
 }
 
-// Issue 3 and cases 22 to 25: a child that ignores SIGTERM, one that double-forks
-// with setsid, one stopped by SIGSTOP, one whose leader exits while a member
-// stays, a fork bomb under its pids limit. Each is gone by the deadline, and
-// before the stop says so. The bomb is TestAForkBombUnderItsLimit.
-func TestCase22To25TheWholeTreeIsGoneByTheDeadline(t *testing.T) {
+// A child that ignores SIGTERM is gone by the deadline.
+func TestCase20TheDeafAreGoneByTheDeadline(t *testing.T) {
 	t.Parallel()
+	goneByTheDeadline(t, deafShell, exit{Code: -1, Signal: "SIGKILL"}, 0)
+}
+
+// The leader ends when it is told to, a member of its tree ignores SIGTERM.
+func TestCase22AMemberThatStaysIsGoneByTheDeadline(t *testing.T) {
+	t.Parallel()
+	goneByTheDeadline(t, script("(trap '' TERM; exec sleep 600) & trap 'exit 0' TERM; echo armed; while :; do sleep 0.05; done"), exit{}, 0)
+}
+
+// A grandchild in a session of its own, which ignores SIGTERM too.
+func TestCase23AnEscapedSessionIsGoneByTheDeadline(t *testing.T) {
+	t.Parallel()
+	goneByTheDeadline(t, script("(setsid sh -c \"trap '' TERM; (sleep 600 &) ; exec sleep 600\" &); sleep 0.2; echo armed; exec sleep 600"),
+		exit{Code: -1, Signal: "SIGTERM"}, 0)
+}
+
+// A stopped child is continued, so that it hears its signal.
+func TestCase25AStoppedChildIsGoneByTheDeadline(t *testing.T) {
+	t.Parallel()
+	goneByTheDeadline(t, script("echo armed; exec sleep 600"), exit{Code: -1, Signal: "SIGTERM"}, syscall.SIGSTOP)
+}
+
+// goneByTheDeadline wants that nothing of an instance is left when its stop is
+// over, in its time. before is a signal that it gets first.
+func goneByTheDeadline(t *testing.T, command string, want exit, before syscall.Signal) {
+	t.Helper()
 	p := start(t, `
-defaults: {componentStopWaitTime: 1s, `+armed+`}
-components:
-  deaf: {command: `+deafShell+`}
-  member: {command: `+script("(trap '' TERM; exec sleep 600) & trap 'exit 0' TERM; echo armed; while :; do sleep 0.05; done")+`}
-  setsid: {command: `+script("(setsid sh -c \"trap '' TERM; (sleep 600 &) ; exec sleep 600\" &); sleep 0.2; echo armed; exec sleep 600")+`}
-  frozen: {command: `+script("echo armed; exec sleep 600")+`, componentStopWaitTime: 20s}
+defaults: {componentStopWaitTime: 2s, `+armed+`}
+components: {a: {command: `+command+`}}
 `)
-	p.running("deaf", "member", "setsid", "frozen")
-	p.strike("frozen", syscall.SIGSTOP)
-	for name, code := range map[string]exit{
-		"deaf": {Code: -1, Signal: "SIGKILL"}, "member": {}, "setsid": {Code: -1, Signal: "SIGTERM"},
-		"frozen": {Code: -1, Signal: "SIGTERM"},
-	} {
-		pid := p.of(name).Pid
-		p.must("stop", name)
-		if i := p.of(name); i.Status != "stopped" || *i.LastExit != code {
-			t.Errorf("%s: want %+v: %v", name, code, i)
-		}
-		if took := p.stopTook(name); took > 4*time.Second {
-			t.Errorf("the stop of %s took %v of 1s", name, took)
-		}
-		if alive(pid) {
-			t.Errorf("%s: pid %d lives", name, pid)
-		}
+	p.running("a")
+	if before != 0 {
+		p.strike("a", before)
 	}
+	p.must("stop", "a")
 	p.none()
+	if i := p.of("a"); i.Status != "stopped" || *i.LastExit != want {
+		t.Errorf("want %+v: %v", want, i)
+	}
+	if took := p.stopTook("a"); took > 2*time.Second+3*time.Second {
+		t.Errorf("the stop took %v of 2s", took)
+	}
 }
 
 // A fork bomb under its pids limit hurts nobody else and is gone by the

@@ -5,7 +5,6 @@ package acceptance_test
 import (
 	"fmt"
 	"maps"
-	"net/http"
 	"os"
 	"os/exec"
 	"os/user"
@@ -24,6 +23,8 @@ type service struct {
 	text  string // its entry in the profile; ${ADDRESS} is free, ${PORT} its port
 	files map[string]string
 	root  bool // it needs somebody else to be
+	// workers is what the command lines of those have that a SIGHUP replaces.
+	workers string
 }
 
 var services = []service{
@@ -31,13 +32,13 @@ var services = []service{
 		name: "nginx", needs: "nginx", // a master with workers
 		text: `command: [nginx, -p, nginx, -c, nginx.conf, -g, "daemon off;"], stopSignal: SIGQUIT,
     ready: {http: "http://${ADDRESS}/"}, health: {http: "http://${ADDRESS}/", interval: 100ms}`,
-		files: map[string]string{"nginx/nginx.conf": nginxConf},
+		files: map[string]string{"nginx/nginx.conf": nginxConf}, workers: "nginx",
 	},
 	{
 		name: "daemon", needs: "nginx", // puts itself into the background
 		text: `command: [nginx, -p, daemon, -c, nginx.conf], forks: true, stopSignal: SIGQUIT,
     ready: {http: "http://${ADDRESS}/"}, health: {tcp: "${ADDRESS}", interval: 100ms}`,
-		files: map[string]string{"daemon/nginx.conf": nginxConf},
+		files: map[string]string{"daemon/nginx.conf": nginxConf}, workers: "nginx",
 	},
 	{
 		name: "redis", needs: "redis-server",
@@ -84,6 +85,12 @@ func TestRealPrograms(t *testing.T) {
 		p.reloadOne(name)
 	}
 	p.healthy(names...)
+	p.reloadLive()
+	for _, s := range services {
+		if s.workers != "" && slices.Contains(names, s.name) {
+			p.reloadBySignal(s)
+		}
+	}
 	for _, name := range names {
 		g := p.of(name).Generation
 		p.strike(name, syscall.SIGKILL)
@@ -189,6 +196,58 @@ func (p *peerd) healthy(names ...string) {
 	})
 }
 
+// reloadLive changes what can change under running programs: none is touched.
+func (p *peerd) reloadLive() {
+	p.t.Helper()
+	text, err := os.ReadFile(p.profile)
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	before := p.pids()
+	p.put("profile.yaml", strings.Replace(string(text), "restart: {delay: 50ms}", "componentStopWaitTime: 20s, restart: {delay: 60ms}", 1))
+	p.must("reload")
+	if now := p.pids(); !maps.Equal(now, before) {
+		p.t.Errorf("a change of what is live: were %v and are %v", before, now)
+	}
+}
+
+// reloadBySignal has a master read its configuration anew: its workers are
+// others then, and it is the same.
+func (p *peerd) reloadBySignal(s service) {
+	p.t.Helper()
+	master, old := p.of(s.name), p.workers(s)
+	if len(old) < 2 {
+		p.t.Fatalf("%s has the workers %v", s.name, old)
+	}
+	p.must("kill", "--signal", "HUP", s.name)
+	p.waitFor(s.name+" has other workers", func() bool {
+		now := p.workers(s)
+		return len(now) == len(old) && !slices.ContainsFunc(now, func(pid int) bool { return slices.Contains(old, pid) })
+	})
+	if now := p.of(s.name); now.Pid != master.Pid || now.Generation != master.Generation || now.Status != "running" {
+		p.t.Errorf("%s: was %v and is %v", s.name, master, now)
+	}
+}
+
+// workers are the pids of a service's tree but for the leader's.
+func (p *peerd) workers(s service) (pids []int) {
+	p.t.Helper()
+	var detail struct {
+		Pid  int
+		Tree []struct {
+			Pid     int
+			Command string
+		}
+	}
+	p.decode(p.must("get", s.name, "-o", "json"), &detail)
+	for _, m := range detail.Tree {
+		if m.Pid != detail.Pid && strings.Contains(m.Command, s.workers) {
+			pids = append(pids, m.Pid)
+		}
+	}
+	return pids
+}
+
 // reloadOne changes one service in the profile: it alone is started anew.
 func (p *peerd) reloadOne(name string) {
 	p.t.Helper()
@@ -205,35 +264,5 @@ func (p *peerd) reloadOne(name string) {
 	delete(now, name)
 	if !maps.Equal(now, before) {
 		p.t.Errorf("a change of %s: the others were %v and are %v", name, before, now)
-	}
-}
-
-// A program that puts itself into the background is its daemon: pid, exit and
-// stop are the daemon's.
-func TestAProgramThatForks(t *testing.T) {
-	t.Parallel()
-	const twice = "(setsid sh -c '(sleep 600; exit 1) & exec sh -c \"echo up; while [ ! -e go ]; do sleep 0.05; done; exit 9\"' &); exit 0"
-	p := start(t, `
-defaults: {workingDirectory: ., forks: true, restart: {policy: never}}
-components:
-  daemon: {command: `+script(twice)+`, ready: {logLine: up}}
-  refuses: {command: [/bin/sh, -c, "exit 4"]}
-  nothing: {command: [/bin/true]}
-`)
-	p.running("daemon")
-	if i := p.of("daemon"); !alive(i.Pid) || i.Generation != 1 {
-		t.Errorf("daemon: %v", i)
-	}
-	if i := p.is("refuses", "failed"); i.LastExit.Code != 4 {
-		t.Errorf("refuses: %v", i)
-	}
-	p.is("nothing", "completed")
-	p.put("go", "")
-	if i := p.is("daemon", "failed"); i.LastExit.Code != 9 {
-		t.Errorf("daemon: %v", i)
-	}
-	p.none()
-	if p.get("/readyz") != http.StatusOK {
-		t.Error("the peer is not well")
 	}
 }

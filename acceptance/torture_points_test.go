@@ -5,6 +5,7 @@ package acceptance_test
 import (
 	"math/rand/v2"
 	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"syscall"
@@ -60,7 +61,7 @@ var campaigns = []campaign{
 // reload and recovery, nobody loses anything. PEERD_POINT plays one point alone.
 func TestKillPoints(t *testing.T) {
 	t.Parallel()
-	needStrace(t)
+	needsStrace(t)
 	points := 0
 	for _, c := range campaigns {
 		points += c.want
@@ -154,8 +155,8 @@ func (s *sweep) missed(p point) {
 	}
 }
 
-// deed is what a peer is asked for.
-type deed func(x *tortured)
+// errand is what a peer is asked for.
+type errand func(x *tortured)
 
 func nothing(*tortured) {}
 
@@ -168,7 +169,7 @@ func someVerbs(x *tortured) {
 }
 
 // bornPeerd meets its point in the recovery, or in what is asked for then.
-func bornPeerd(do deed) func(x *tortured, p point) bool {
+func bornPeerd(do errand) func(x *tortured, p point) bool {
 	return func(x *tortured, p point) bool {
 		x.strikePeerd()
 		x.refresh(p)
@@ -389,9 +390,15 @@ func (x *tortured) newbornKeeper(before int) int {
 	peer := x.cmd.Process.Pid
 	for _, pid := range childrenOf(peer) {
 		p, ok := torture.ProcessOf(pid)
-		if ok && pid != before && len(p.Argv) == 2 && p.Argv[1] == "keeper" {
+		if ok && pid != before && isKeeper(p.Argv) {
 			return pid
 		}
 	}
 	return 0
+}
+
+// isKeeper reports whether a command line is that of a keeper: the small program,
+// or peerd itself.
+func isKeeper(argv []string) bool {
+	return len(argv) == 1 && filepath.Base(argv[0]) == "peerd-keeper" || len(argv) == 2 && argv[1] == "keeper"
 }

@@ -9,7 +9,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-	"testing"
 	"time"
 
 	"github.com/seed-04209a44/peerd/internal/torture"
@@ -37,14 +36,6 @@ func parsePoint(text string) (p point, err error) {
 		return p, fmt.Errorf("PEERD_POINT=%s: want CAMPAIGN:CALL:N: %w", text, err)
 	}
 	return p, nil
-}
-
-// needStrace skips where nobody can be traced.
-func needStrace(t *testing.T) {
-	t.Helper()
-	if out, err := exec.Command("strace", "-D", "-f", "-b", "execve", "-o", "/dev/null", "true").CombinedOutput(); err != nil {
-		t.Skipf("needs strace 5.7 or later, and leave to use it: %v: %s", err, out)
-	}
 }
 
 // tracer is a strace that kills whom it traces at a point. What those execute

@@ -99,6 +99,9 @@ type Health struct {
 type PrimaryNotice struct {
 	Primary bool   `json:"primary"`
 	Term    uint64 `json:"term"`
+	// ValidMs is how long it counts from its arrival on, in ms, unless it comes
+	// again; 0: until another one comes.
+	ValidMs int64 `json:"validMs,omitempty"`
 }
 
 // Configuration is the value of COMPONENT_CONFIGURATION: what the profile says

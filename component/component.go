@@ -65,8 +65,9 @@ type LogLeveler interface {
 	SetLogLevel(logger, level string)
 }
 
-// PrimaryAware is told whether it is the primary of its target. Terms never go
-// back: a lower one is refused before it gets here.
+// PrimaryAware is told whether it is the primary of its target, when that
+// changes. Terms never go back: a lower one is refused before it gets here. What
+// must not be done by two asks Office besides.
 type PrimaryAware interface {
 	Primary(primary bool, term uint64)
 }

@@ -35,6 +35,8 @@ type runtime struct {
 	log       hclog.Logger
 	stderr    io.Writer
 	link      *link
+	replies   *exchange.ReplyCache // of commands with an idempotency key, of all sessions
+	office    office
 
 	base   context.Context // of the whole life, with the runtime in it
 	wanted context.Context // ends when the component is told to stop
@@ -45,7 +47,6 @@ type runtime struct {
 	since    time.Time
 	failure  string    // why, once something failed
 	deadline time.Time // of the stop; zero: not told to stop
-	term     uint64
 	sessions map[*exchange.Endpoint]struct{}
 }
 
@@ -54,7 +55,8 @@ var errStop = errors.New("the component was told to stop")
 func newRuntime(ctx context.Context, info Info, c Component, l *loggers) *runtime {
 	r := &runtime{
 		info: info, component: c, loggers: l, stderr: os.Stderr, link: newLink(),
-		state: lifecycle.Launch, since: time.Now(),
+		replies: exchange.NewReplyCache(0, 0, false),
+		state:   lifecycle.Launch, since: time.Now(),
 		sessions: make(map[*exchange.Endpoint]struct{}),
 	}
 	r.base = context.WithValue(context.WithoutCancel(ctx), runtimeKey{}, r)
@@ -103,6 +105,7 @@ func (r *runtime) serve(ch exchange.Channel) {
 // hangUp ends every session; what is queued on it still goes out. A handler
 // that does not heed its context is left behind after a while.
 func (r *runtime) hangUp() {
+	r.office.leave()
 	r.mu.Lock()
 	var open []*exchange.Endpoint
 	for e := range r.sessions {

@@ -51,7 +51,7 @@ func (s *session) afterReply(commandID string, then func()) {
 // handlers of the peer's commands. What changes something is ordered.
 func (s *session) handlers() *exchange.Mux {
 	r := s.runtime
-	var m exchange.Mux
+	m := exchange.Mux{Replies: r.replies}
 	m.HandleOrdered(ccp.TypeHandshake, s.inContext(s.handshake))
 	m.HandleOrdered(ccp.TypeInitiateShutdown, s.inContext(s.shutdown))
 	m.HandleOrdered(ccp.TypeSetLogLevel, s.inContext(ccp.Handle(r.setLogLevel)))
@@ -137,17 +137,11 @@ func (r *runtime) setLogLevel(_ context.Context, m ccp.LogLevelMap) (ccp.LogLeve
 }
 
 func (r *runtime) primary(_ context.Context, p ccp.PrimaryNotice) (ccp.Empty, error) {
-	r.mu.Lock()
-	seen := r.term
-	r.term = max(seen, p.Term)
-	r.mu.Unlock()
-	if p.Term < seen {
-		return ccp.Empty{}, fmt.Errorf("term %d is over: this component has seen term %d", p.Term, seen)
-	}
-	if c, ok := r.component.(PrimaryAware); ok {
-		c.Primary(p.Primary, p.Term)
-	}
-	return ccp.Empty{}, nil
+	return ccp.Empty{}, r.office.take(p, func(primary bool, term uint64) {
+		if c, ok := r.component.(PrimaryAware); ok {
+			c.Primary(primary, term)
+		}
+	})
 }
 
 func (r *runtime) healthCheck(ctx context.Context, _ ccp.Empty) (ccp.Health, error) {
@@ -192,7 +186,7 @@ var errNotSupported = errors.New("not supported")
 
 // features lists the optional commands this component answers.
 func (r *runtime) features() []string {
-	features := []string{ccp.TypeDumpStack}
+	features := []string{ccp.FeatureIdempotency, ccp.TypeDumpStack}
 	add := func(has bool, name string) {
 		if has {
 			features = append(features, name)

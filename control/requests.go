@@ -14,12 +14,29 @@ type Selection struct {
 	Group       string   `json:"group,omitempty"`
 }
 
-// ActRequest is the payload of start, stop, restart and kill.
+// ActRequest is the payload of start, stop, restart and kill. Healthy has what
+// is started count as up only when its health check, if it has one, says so;
+// Rolling does too.
 type ActRequest struct {
 	Selection
 	NoWait    bool  `json:"noWait,omitempty"`
 	TimeoutMs int64 `json:"timeoutMs,omitempty"` // of the wait; 0: as the specs allow
 	Rolling   bool  `json:"rolling,omitempty"`
+	Healthy   bool  `json:"healthy,omitempty"`
+	// Signal has kill hand this signal to the processes themselves, and do no more.
+	Signal string `json:"signal,omitempty"`
+	// After names what was acted on already, as application/name, with the
+	// generation that it had before: its outcome is waited for, and nothing is done
+	// again. A peer that became another program meanwhile asks for it (see Again).
+	After map[string]uint64 `json:"after,omitempty"`
+}
+
+// UpgradeRequest is the payload of upgrade.
+type UpgradeRequest struct {
+	Binary string `json:"binary,omitempty"` // absolute path; "": the file that the running peerd was started from
+	// TimeoutMs bounds the wait for what cannot be handed over while it is under
+	// way; 0: 30 s.
+	TimeoutMs int64 `json:"timeoutMs,omitempty"`
 }
 
 // NameRequest names one instance.
@@ -62,6 +79,9 @@ type LogsRequest struct {
 	Tail   *int       `json:"tail,omitempty"` // absent: all
 	Since  *time.Time `json:"since,omitempty"`
 	Stream string     `json:"stream,omitempty"` // out | err
+	// Skip leaves out so many of the first lines, which have been sent already (see
+	// Again).
+	Skip int `json:"skip,omitempty"`
 }
 
 // EventsRequest selects the journal's records.

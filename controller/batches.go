@@ -2,7 +2,6 @@ package controller
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
@@ -47,7 +46,7 @@ func (b *Batches) Execute(ctx context.Context, batch Batch) (Batch, error) {
 	for _, c := range batch.Commands {
 		d.Commands = append(d.Commands, c.Command)
 	}
-	value, err := json.Marshal(d)
+	value, err := exchange.Encode(d)
 	if err != nil {
 		err = fmt.Errorf("%w: %w", ErrBatchInvalid, err)
 	}

@@ -156,7 +156,7 @@ func (b *Batches) commands(ctx context.Context, p pass) error {
 // keep writes the reply to a command; after it the command is not sent again if
 // it succeeded.
 func (b *Batches) keep(ctx context.Context, id string, n int, reply exchange.Reply, after uint64) error {
-	value, err := json.Marshal(reply)
+	value, err := exchange.Encode(reply)
 	if err != nil {
 		return err
 	}

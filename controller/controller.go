@@ -26,17 +26,21 @@ type Controller struct {
 	node       string
 	registry   *registry
 	health     *health
+	announcer  *announcer
 	store      store
 	batches    *Batches
 	partitions *partitions
 	hub        hub
+	tally      tally
 	web        *websocket.Server
 	tellers    sync.WaitGroup // those that send PRIMARY
 	timers     sync.WaitGroup
 	running    chan struct{} // closed when connectors are taken in
 	joined     chan struct{} // another controller has joined
-	lapsed     chan struct{} // this node's lease was seen to be gone
+	moved      chan struct{} // another controller has come or gone
+	lapsed     chan struct{} // this node's lease, or a channel, was seen to be gone
 	leased     atomic.Bool   // this node's lease is held, as far as is known
+	missing    atomic.Bool   // a channel of this node was taken out by another
 	settled    atomic.Bool   // connectors have had the time to come back after a start
 
 	mu       sync.Mutex // guards all below
@@ -63,9 +67,9 @@ func New(o Options) (*Controller, error) {
 	}
 	c := &Controller{
 		o: o, node: o.Engine.Node(), registry: newRegistry(o.Engine.Node()), health: newHealth(),
-		running: make(chan struct{}), joined: make(chan struct{}, 1), lapsed: make(chan struct{}, 1),
+		running: make(chan struct{}), joined: make(chan struct{}, 1), moved: make(chan struct{}, 1), lapsed: make(chan struct{}, 1),
 	}
-	c.batches, c.partitions = newBatches(c), &partitions{c: c}
+	c.batches, c.partitions, c.announcer = newBatches(c), &partitions{c: c}, newAnnouncer(c)
 	c.web = websocket.NewServer(websocket.ServerOptions{
 		Options: o.WebSocket, Prefix: o.Prefix, Authenticate: c.authenticate, Refused: c.refused,
 		Accept: func(ctx context.Context, ch *websocket.Conn) {
@@ -98,8 +102,14 @@ func (c *Controller) Run(ctx context.Context) error {
 		return err
 	}
 	g, inner := errgroup.WithContext(life)
+	leasing, leave := context.WithCancel(inner)
+	defer leave()
+	left := make(chan struct{})
+	g.Go(func() error {
+		defer close(left)
+		return c.live(leasing, me, lease)
+	})
 	ready := c.follow(inner, g)
-	g.Go(func() error { return c.live(inner, me, lease) })
 	select {
 	case <-ready:
 		c.work(inner, g)
@@ -115,11 +125,32 @@ func (c *Controller) Run(ctx context.Context) error {
 	case <-inner.Done():
 	}
 	c.stop()
+	c.announcer.flush(c.o.HealthTimeout)
+	leave()
+	<-left
+	c.seeOff(inner)
 	cancel()
 	err = g.Wait()
 	c.tellers.Wait()
 	c.timers.Wait()
 	return err
+}
+
+// farewell is how long a node that leaves answers commands that were sent to it
+// before it was known that it does: they are sent again elsewhere.
+const farewell = time.Second
+
+// seeOff waits until the other nodes, if there are any, know that this one has gone.
+func (c *Controller) seeOff(ctx context.Context) {
+	if len(c.registry.nodeNames()) < 2 {
+		return
+	}
+	timer := time.NewTimer(farewell)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
+	}
 }
 
 // begin makes sure that Run is called once.
@@ -138,6 +169,7 @@ func (c *Controller) begin() error {
 // the view of them is complete.
 func (c *Controller) follow(ctx context.Context, g *errgroup.Group) <-chan struct{} {
 	watches := []func(context.Context, func()) error{c.watchNodes, c.watchChannels, c.watchPrimaries, c.batches.watch}
+	g.Go(func() error { return c.announcer.run(ctx) })
 	ready := make(chan struct{})
 	var left atomic.Int32
 	left.Store(int32(len(watches)))
@@ -156,6 +188,8 @@ func (c *Controller) follow(ctx context.Context, g *errgroup.Group) <-chan struc
 // work begins everything that decides, and opens the door.
 func (c *Controller) work(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { return c.o.Engine.Serve(ctx, c.subject(c.node), c.land) })
+	g.Go(func() error { return c.servePresence(ctx) })
+	g.Go(func() error { return c.watchPresence(ctx) })
 	g.Go(func() error { return c.checkHealth(ctx) })
 	g.Go(func() error { return c.elect(ctx) })
 	g.Go(func() error { return c.rebalance(ctx) })

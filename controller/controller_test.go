@@ -395,48 +395,6 @@ func TestEventsAreJSON(t *testing.T) {
 	}
 }
 
-// TestAControllerThatWasPaused loses its lease and its channels to the others,
-// and makes them known again.
-func TestAControllerThatWasPaused(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fleet := cluster.NewMemory()
-		on := func(name string) *node { return run(t, func(o *Options) { o.Engine = fleet.Engine(name) }) }
-		a, b := on("a"), on("b")
-		p := a.join("t", "p", nil)
-		synctest.Wait()
-		term := p.term()
-		for _, alone := range []bool{true, false} {
-			want := 1
-			if !alone {
-				b.join("t", "q", nil)
-				want = 2
-			}
-			// As if a had been paused for longer than its lease.
-			ch := a.registry.links()[0].channel("a")
-			if err := errors.Join(a.store.nodes.Delete(t.Context(), "a", cluster.Any), a.store.withdraw(t.Context(), ch)); err != nil {
-				t.Fatal(err)
-			}
-			synctest.Wait()
-			for _, n := range []*node{a, b} {
-				primaries := 0
-				for _, ch := range n.Target("t") {
-					if ch.Primary {
-						primaries++
-					}
-				}
-				if len(n.Target("t")) != want || primaries != 1 {
-					t.Errorf("%s sees %+v", n.o.Engine.Node(), n.Target("t"))
-				}
-			}
-		}
-		if p.term() <= term {
-			t.Errorf("p was told of term %d, and then of %d", term, p.term())
-		}
-		a.stop()
-		b.stop()
-	})
-}
-
 // TestTargetsComeBackAfterARestart: a target whose connector returns in time has
 // not gone, one whose connector does not has, a lease later.
 func TestTargetsComeBackAfterARestart(t *testing.T) {

@@ -132,6 +132,7 @@ type peer struct {
 	mu      sync.Mutex
 	primary exchange.Primary
 	log     []string // commands, in the order of their effects
+	hanging int      // HANG commands under way
 }
 
 func (p *peer) isPrimary() bool {
@@ -158,7 +159,19 @@ func (p *peer) effects() []string {
 	return append([]string(nil), p.log...)
 }
 
-// mux answers what tests ask: ECHO, EFFECT, FAIL, HANG, PANIC.
+func (p *peer) hang(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.hanging += n
+}
+
+func (p *peer) hung() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.hanging
+}
+
+// mux answers what tests ask: ECHO, EFFECT, FAIL, HANG, NUMBERS, PANIC.
 func (p *peer) mux() *exchange.Mux {
 	m := &exchange.Mux{Replies: exchange.NewReplyCache(0, 0, true)}
 	m.Handle("ECHO", func(_ context.Context, req *exchange.Request) (any, error) { return req.Payload, nil })
@@ -170,8 +183,22 @@ func (p *peer) mux() *exchange.Mux {
 	})
 	m.Handle("FAIL", func(context.Context, *exchange.Request) (any, error) { return nil, errors.New("it fails") })
 	m.Handle("HANG", func(ctx context.Context, _ *exchange.Request) (any, error) {
+		p.hang(1)
+		defer p.hang(-1)
 		<-ctx.Done()
 		return nil, ctx.Err()
+	})
+	m.Handle("NUMBERS", func(_ context.Context, req *exchange.Request) (any, error) {
+		var to int
+		if err := req.Decode(&to); err != nil {
+			return nil, err
+		}
+		for i := range to {
+			if err := req.Progress(i + 1); err != nil {
+				return nil, err
+			}
+		}
+		return to, nil
 	})
 	m.Handle("PANIC", func(context.Context, *exchange.Request) (any, error) { panic("it panics") })
 	return m

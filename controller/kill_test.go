@@ -2,13 +2,16 @@ package controller
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -25,11 +28,18 @@ import (
 const (
 	childDir     = "PEERD_TEST_CONTROLLER" // its folder
 	childAddress = "PEERD_TEST_ADDRESS"    // where it listens
+	childRoutes  = "PEERD_TEST_ROUTES"     // of its cluster, its own first; "": it is alone
 )
 
-// asChild runs a controller instead of the tests, if this process is a child of
+// asChild plays a part instead of running the tests, if this process is a child of
 // them. It ends only by being killed, or with its parent.
 func asChild() bool {
+	if what := os.Getenv(childIdle); what != "" {
+		if err := holdIdle(what); err != nil {
+			fmt.Fprintln(os.Stderr, "child:", err)
+		}
+		return true
+	}
 	dir := os.Getenv(childDir)
 	if dir == "" {
 		return false
@@ -41,11 +51,14 @@ func asChild() bool {
 }
 
 func child(dir, address string) error {
-	engine, err := cluster.OpenNATS(cluster.NATSOptions{Node: "one", Dir: dir})
+	engine, err := cluster.OpenNATS(childEngine(dir))
 	if err != nil {
 		return err
 	}
 	defer engine.Close()
+	if err := engine.Wait(context.Background(), func(string) {}); err != nil {
+		return err
+	}
 	c, err := New(Options{Engine: engine})
 	if err != nil {
 		return err
@@ -69,39 +82,72 @@ func child(dir, address string) error {
 	return c.Run(ctx)
 }
 
+// childEngine is the engine of a child: alone, or a node of a cluster.
+func childEngine(dir string) cluster.NATSOptions {
+	o := cluster.NATSOptions{Node: "one", Dir: dir}
+	if routes := strings.Fields(os.Getenv(childRoutes)); len(routes) > 0 {
+		o.Node = filepath.Base(dir)
+		o.Cluster = &cluster.Membership{Name: "test", Listen: routes[0], Routes: routes}
+	}
+	return o
+}
+
 // victim is a controller in a process of its own.
 type victim struct {
 	t       *testing.T
 	dir     string
 	address string
+	routes  []string
 	cmd     *exec.Cmd
+	leash   io.Closer     // it stops when this is closed
+	up      chan struct{} // closed when it is up
 }
 
+// start starts the controller and waits until it is up.
 func (v *victim) start() {
+	v.t.Helper()
+	v.begin()
+	<-v.up
+}
+
+// begin starts the controller.
+func (v *victim) begin() {
 	v.t.Helper()
 	if v.address == "" {
 		v.address = "127.0.0.1:0"
 	}
 	v.cmd = exec.Command(os.Args[0])
-	v.cmd.Env = append(os.Environ(), childDir+"="+v.dir, childAddress+"="+v.address)
+	v.cmd.Env = append(os.Environ(), childDir+"="+v.dir, childAddress+"="+v.address, childRoutes+"="+strings.Join(v.routes, " "))
 	v.cmd.Stderr = os.Stderr
 	out, err := v.cmd.StdoutPipe()
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	if _, err := v.cmd.StdinPipe(); err != nil {
+	if v.leash, err = v.cmd.StdinPipe(); err != nil {
 		v.t.Fatal(err)
 	}
 	if err := v.cmd.Start(); err != nil {
 		v.t.Fatal(err)
 	}
-	for lines := bufio.NewScanner(out); lines.Scan(); {
-		if address, ok := strings.CutPrefix(lines.Text(), "address "); ok {
-			v.address = address
-			return
+	v.up = make(chan struct{})
+	go func() { // it ends with the child
+		for lines := bufio.NewScanner(out); lines.Scan(); {
+			if address, ok := strings.CutPrefix(lines.Text(), "address "); ok {
+				v.address = address
+				close(v.up)
+			}
 		}
+	}()
+}
+
+// stop has the controller leave in an orderly way.
+func (v *victim) stop() {
+	v.t.Helper()
+	v.leash.Close()
+	if err := v.cmd.Wait(); err != nil {
+		v.t.Errorf("the child ended with %v", err)
 	}
-	v.t.Fatal("the child did not come up")
+	v.cmd = nil
 }
 
 func (v *victim) kill() {
@@ -151,6 +197,8 @@ func TestBatchesSurviveKills(t *testing.T) {
 
 // slowPeer is a peer whose effects take a moment, so that kills hit them.
 type slowPeer struct {
+	target string // default t
+
 	mu  sync.Mutex
 	log []string
 }
@@ -167,7 +215,7 @@ func (p *slowPeer) effects() []string {
 	return slices.Clone(p.log)
 }
 
-func (p *slowPeer) connect(t *testing.T, url string) {
+func (p *slowPeer) connect(t *testing.T, urls ...string) {
 	m := &exchange.Mux{Replies: exchange.NewReplyCache(0, 0, true)}
 	m.Handle("EFFECT", func(_ context.Context, req *exchange.Request) (any, error) {
 		p.mu.Lock()
@@ -177,10 +225,11 @@ func (p *slowPeer) connect(t *testing.T, url string) {
 		return nil, nil
 	})
 	o := exchange.ConnectorOptions{
-		Hello: exchange.Hello{TargetID: "t", ID: "p"}, Channel: exchange.Options{Handlers: m},
+		Hello: exchange.Hello{TargetID: cmp.Or(p.target, "t"), ID: "p"}, Channel: exchange.Options{Handlers: m},
 		MinBackoff: time.Millisecond, MaxBackoff: 10 * time.Millisecond,
 	}
-	overWeb(url, websocket.DialOptions{})(&o)
+	overWeb(urls[0], websocket.DialOptions{})(&o)
+	o.Endpoints = urls
 	c := exchange.NewConnector(o)
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/seed-04209a44/peerd/exchange"
+	"github.com/seed-04209a44/peerd/exchange/cluster"
 )
 
 // errNotSent is an exchange.ErrClosed of a command that the other side has not
@@ -25,6 +26,9 @@ type link struct {
 	slots                 chan struct{} // one per command in flight that is not the controller's own
 	checking              atomic.Bool   // a health check is under way
 	over                  atomic.Bool   // it is being ended
+	leaving               chan struct{} // closed when it is, while commands may be in flight
+	announced             atomic.Bool   // the other nodes can know of it
+	withdrawn             atomic.Bool   // the other nodes are told that it is over
 
 	mu      sync.Mutex // guards all below
 	wanted  exchange.Primary
@@ -44,11 +48,13 @@ func (l *link) call(ctx context.Context, cmd exchange.Command, refuse bool, each
 	select {
 	case l.slots <- struct{}{}:
 	default:
-		if refuse {
+		if refuse && !l.over.Load() {
 			return exchange.Reply{}, fmt.Errorf("command %s: %w", cmd.Type, exchange.ErrBusy)
 		}
 		select {
 		case l.slots <- struct{}{}:
+		case <-l.leaving: // its slots are being taken away
+			return exchange.Reply{}, fmt.Errorf("command %s: %w", cmd.Type, errNotSent)
 		case <-ctx.Done():
 			return exchange.Reply{}, fmt.Errorf("command %s: %w (%w)", cmd.Type, exchange.ErrTimeout, ctx.Err())
 		case <-l.e.Ended():
@@ -88,7 +94,7 @@ func (c *Controller) serve(ctx context.Context, ch exchange.Channel, who Identit
 		o.Handlers = c.guard(l, c.o.Handlers(l.channel(c.node)))
 	}
 	l.e = exchange.NewEndpoint(ch, o)
-	c.open(ctx, l)
+	c.open(l)
 	closed := Event{Kind: ChannelClosed, Target: l.target, Channel: l.id, Identity: who.Name}
 	if err := l.e.Run(ctx); err != nil {
 		closed.Detail = err.Error()
@@ -99,7 +105,7 @@ func (c *Controller) serve(ctx context.Context, ch exchange.Channel, who Identit
 
 // welcome answers HELLO.
 func (c *Controller) welcome(ctx context.Context, ch exchange.Channel, who Identity) (*link, error) {
-	l := &link{id: uuid.NewString(), identity: who, slots: make(chan struct{}, c.o.Window-reserved)}
+	l := &link{id: uuid.NewString(), identity: who, slots: make(chan struct{}, c.o.Window-reserved), leaving: make(chan struct{})}
 	ctx, cancel := context.WithTimeout(ctx, c.o.HelloTimeout)
 	defer cancel()
 	_, err := exchange.Welcome(ctx, ch, func(ctx context.Context, req *exchange.Request) (any, error) {
@@ -122,14 +128,12 @@ func (c *Controller) welcome(ctx context.Context, ch exchange.Channel, who Ident
 	return l, err
 }
 
-// open makes a channel known, on this node at once and to the others.
-func (c *Controller) open(ctx context.Context, l *link) {
-	c.registry.put(l.channel(c.node), l)
+// open makes a channel known, on this node at once and to the others soon.
+func (c *Controller) open(l *link) {
+	c.registry.put(entry{Channel: l.channel(c.node), link: l})
 	c.health.add(l)
 	c.event(Event{Kind: ChannelOpened, Target: l.target, Channel: l.id, Identity: l.identity.Name, Detail: l.connector})
-	if err := c.store.announce(ctx, l.channel(c.node)); err != nil && ctx.Err() == nil {
-		c.event(Event{Kind: EngineTrouble, Channel: l.id, Detail: err.Error()})
-	}
+	c.announcer.announce(l.channel(c.node))
 	c.batches.targetIsBack(l.target)
 }
 
@@ -138,10 +142,13 @@ func (c *Controller) forget(l *link) {
 	l.over.Store(true)
 	c.health.remove(l)
 	c.registry.delete(l.id)
-	ctx, cancel := context.WithTimeout(context.Background(), c.o.HealthTimeout)
-	defer cancel()
-	if err := c.store.withdraw(ctx, Channel{ID: l.id, Node: c.node}); err != nil {
-		c.event(Event{Kind: EngineTrouble, Channel: l.id, Detail: err.Error()})
+	c.withdraw(l)
+}
+
+// withdraw has the other nodes send nothing more to a channel.
+func (c *Controller) withdraw(l *link) {
+	if !l.withdrawn.Swap(true) {
+		c.announcer.withdraw(c.node, l.id, cluster.Any)
 	}
 }
 
@@ -153,6 +160,8 @@ func (c *Controller) end(l *link, reconnect bool, drain time.Duration) {
 		return
 	}
 	c.registry.deactivate(l.id)
+	close(l.leaving)
+	c.withdraw(l)
 	l.drain(drain)
 	ctx, cancel := context.WithTimeout(context.Background(), c.o.HealthTimeout)
 	defer cancel()

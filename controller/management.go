@@ -1,6 +1,7 @@
 package controller
 
 import (
+	"bytes"
 	_ "embed" // the document
 	"encoding/json"
 	"errors"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-04209a44/peerd/exchange"
+	"github.com/seed-04209a44/peerd/exchange/cluster"
 	"github.com/seed-04209a44/peerd/exchange/websocket"
 )
 
@@ -150,14 +152,17 @@ func (q request) answer(serve func(request) (any, error)) {
 type accepted struct{ body any }
 
 func write(w http.ResponseWriter, status int, body any) {
-	data, err := json.MarshalIndent(body, "", "  ")
-	if err != nil {
+	var data bytes.Buffer
+	enc := json.NewEncoder(&data)
+	enc.SetEscapeHTML(false)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(body); err != nil {
 		fail(w, http.StatusInternalServerError, err.Error())
 		return
 	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
-	_, _ = w.Write(append(data, '\n')) // the caller has gone: nobody to tell
+	_, _ = w.Write(data.Bytes()) // the caller has gone: nobody to tell
 }
 
 func fail(w http.ResponseWriter, code int, message string) {
@@ -209,6 +214,7 @@ func statusOf(err error) int {
 		{exchange.ErrNoReply, http.StatusBadGateway},
 		{exchange.ErrClosed, http.StatusBadGateway},
 		{ErrNotRunning, http.StatusServiceUnavailable},
+		{cluster.ErrUnavailable, http.StatusServiceUnavailable},
 	} {
 		if errors.Is(err, c.err) {
 			return c.code

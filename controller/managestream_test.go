@@ -11,11 +11,11 @@ import (
 	"github.com/seed-04209a44/peerd/exchange"
 )
 
-// counting answers COUNT with three intermediate replies, and FOREVER until it
+// counting answers THREE with three intermediate replies, and FOREVER until it
 // is cancelled, which over tells.
 func counting(over chan<- struct{}) func(*exchange.ConnectorOptions) {
 	return func(o *exchange.ConnectorOptions) {
-		o.Channel.Handlers.Handle("COUNT", func(_ context.Context, req *exchange.Request) (any, error) {
+		o.Channel.Handlers.Handle("THREE", func(_ context.Context, req *exchange.Request) (any, error) {
 			for n := range 3 {
 				if err := req.Progress(n); err != nil {
 					return nil, err
@@ -55,7 +55,7 @@ func TestManagementStreams(t *testing.T) {
 		}
 		return resp
 	}
-	resp := post(t.Context(), "COUNT")
+	resp := post(t.Context(), "THREE")
 	defer resp.Body.Close()
 	var lines []string
 	for s := bufio.NewScanner(resp.Body); s.Scan(); {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"hash/fnv"
-	"slices"
 	"strconv"
 	"sync"
 	"time"
@@ -55,6 +54,7 @@ func (p *partitions) keep(ctx context.Context, changed func()) {
 		}
 		select {
 		case <-tick.C:
+		case <-p.c.moved:
 		case <-ctx.Done():
 			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.c.o.HealthTimeout)
 			defer cancel()
@@ -95,9 +95,9 @@ func (p *partitions) settle(ctx context.Context, n int, wanted bool) (got bool) 
 func (p *partitions) take(ctx context.Context, key string, at uint64) uint64 {
 	revision, err := p.c.store.leases.Put(ctx, key, []byte(p.c.node), at)
 	if errors.Is(err, cluster.ErrConflict) && at == 0 {
-		// It may be ours, from before a restart.
-		if e, err := p.c.store.leases.Get(ctx, key); err == nil && string(e.Value) == p.c.node {
-			revision, err = p.c.store.leases.Put(ctx, key, e.Value, e.Revision)
+		// It may be ours, from before a restart, or a node's that has gone.
+		if e, err := p.c.store.leases.Get(ctx, key); err == nil && (string(e.Value) == p.c.node || !p.c.registry.hasNode(string(e.Value))) {
+			revision, err = p.c.store.leases.Put(ctx, key, []byte(p.c.node), e.Revision)
 			if err == nil {
 				return revision
 			}
@@ -120,16 +120,4 @@ func preferred(part int, nodes []string) string {
 		}
 	}
 	return best
-}
-
-// nodeNames returns the nodes that are there, this one among them.
-func (r *registry) nodeNames() []string {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	names := make([]string, 0, len(r.nodes))
-	for name := range r.nodes {
-		names = append(names, name)
-	}
-	slices.Sort(names)
-	return names
 }

@@ -68,6 +68,9 @@ func (c *Controller) settle(ctx context.Context, target string) error {
 		}
 	}
 	for _, l := range v.links {
+		if !l.announced.Load() { // it may be elected in a moment: nothing is to be told before
+			continue
+		}
 		c.tell(ctx, l, exchange.Primary{Primary: l.id == v.record.Channel, Term: v.record.revision})
 	}
 	return nil
@@ -94,9 +97,11 @@ func (c *Controller) vacate(ctx context.Context, target string, p primary) error
 	return err
 }
 
-// settleInherited has the targets looked at that have not come back in time.
+// settleInherited has the targets looked at that have not come back in time, and
+// takes out what nodes left behind that have not come back either.
 func (c *Controller) settleInherited() {
 	c.settled.Store(true)
+	c.sweep()
 	for _, target := range c.registry.inherited() {
 		c.registry.again(target)
 	}

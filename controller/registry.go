@@ -27,10 +27,11 @@ type primary struct {
 	inherited bool // it was there before this controller began
 }
 
-// entry is a channel in the registry; link is nil if another node has it.
+// entry is a channel in the registry.
 type entry struct {
 	Channel
-	link *link
+	link     *link  // nil if another node has it
+	revision uint64 // of the other node's announcement
 }
 
 // registry is this node's view of all channels. What is here of other nodes,
@@ -38,7 +39,7 @@ type entry struct {
 type registry struct {
 	mu        sync.Mutex // guards all below
 	self      string
-	nodes     map[string]bool
+	nodes     map[string]*member
 	channels  map[string]*entry
 	targets   map[string]map[string]*entry
 	primaries map[string]primary
@@ -49,27 +50,36 @@ type registry struct {
 
 func newRegistry(self string) *registry {
 	return &registry{
-		self: self, nodes: map[string]bool{self: true},
+		self: self, nodes: map[string]*member{self: newMember()},
 		channels: make(map[string]*entry), targets: make(map[string]map[string]*entry),
 		primaries: make(map[string]primary), dirty: make(map[string]bool), wake: make(chan struct{}, 1),
 	}
 }
 
 // put adds or changes a channel.
-func (r *registry) put(ch Channel, l *link) {
+func (r *registry) put(e entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.remove(ch.ID)
-	e := &entry{ch, l}
-	r.channels[ch.ID] = e
-	if r.targets[ch.Target] == nil {
-		r.targets[ch.Target] = make(map[string]*entry)
+	r.remove(e.ID)
+	r.channels[e.ID] = &e
+	if r.targets[e.Target] == nil {
+		r.targets[e.Target] = make(map[string]*entry)
 	}
-	r.targets[ch.Target][ch.ID] = e
-	if l != nil {
+	r.targets[e.Target][e.ID] = &e
+	if e.link != nil {
 		r.local++
 	}
-	r.mark(ch.Target)
+	r.mark(e.Target)
+}
+
+// announced takes in that the other nodes can know of a local channel: now it
+// may be elected.
+func (r *registry) announced(id string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if e := r.channels[id]; e != nil && e.link != nil && !e.link.announced.Swap(true) {
+		r.mark(e.Target)
+	}
 }
 
 // deactivate keeps a local channel in view, but for nothing to be sent to it.
@@ -130,39 +140,6 @@ func (r *registry) takeDirty() []string {
 	return targets
 }
 
-// nodeCame takes in that a node is there, and tells whether that is news.
-func (r *registry) nodeCame(name string) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.nodes[name] {
-		return false
-	}
-	r.nodes[name] = true
-	r.channelsOf(name)
-	return true
-}
-
-// nodeGone takes in that a node has gone, and returns the channels that went
-// with it.
-func (r *registry) nodeGone(name string) []Channel {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	delete(r.nodes, name)
-	return r.channelsOf(name)
-}
-
-// channelsOf returns the channels of another node, and marks their targets; r.mu
-// must be held.
-func (r *registry) channelsOf(node string) (all []Channel) {
-	for _, e := range r.channels {
-		if e.Node == node && e.link == nil {
-			r.mark(e.Target)
-			all = append(all, e.Channel)
-		}
-	}
-	return all
-}
-
 // setPrimary takes in a record, unless a newer one is here already.
 func (r *registry) setPrimary(target string, p primary) {
 	r.mu.Lock()
@@ -212,7 +189,7 @@ func (r *registry) look(target string) view {
 	defer r.mu.Unlock()
 	v := view{record: r.primaries[target]}
 	for id, e := range r.targets[target] {
-		if r.usable(e) {
+		if r.usable(e) && (e.link == nil || e.link.announced.Load()) {
 			v.candidates = append(v.candidates, id)
 		}
 		if e.link != nil {
@@ -224,7 +201,9 @@ func (r *registry) look(target string) view {
 }
 
 // usable tells whether commands may be sent to a channel; r.mu must be held.
-func (r *registry) usable(e *entry) bool { return e.Active && (e.link != nil || r.nodes[e.Node]) }
+func (r *registry) usable(e *entry) bool {
+	return e.Active && (e.link != nil || r.nodes[e.Node] != nil)
+}
 
 // public is a channel as users see it; r.mu must be held.
 func (r *registry) public(e *entry) Channel {

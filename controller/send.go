@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -19,8 +20,9 @@ func (c *Controller) Send(ctx context.Context, target string, cmd exchange.Comma
 	return c.send(ctx, target, cmd, how, nil)
 }
 
-// Stream is Send that hands the intermediate replies to each. Those of a channel
-// of another node are not passed on: of it only the terminal reply comes.
+// Stream is Send that hands every intermediate reply to each, in order, from the
+// calling goroutine, wherever in the fleet the channel is. An error from each
+// cancels the command and is returned.
 func (c *Controller) Stream(ctx context.Context, target string, cmd exchange.Command, how Choice, each func(exchange.Reply) error) (exchange.Reply, error) {
 	return c.send(ctx, target, cmd, how, each)
 }
@@ -28,13 +30,19 @@ func (c *Controller) Stream(ctx context.Context, target string, cmd exchange.Com
 func (c *Controller) send(ctx context.Context, target string, cmd exchange.Command, how Choice, each func(exchange.Reply) error) (exchange.Reply, error) {
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
-	for n := 1; ; n++ {
-		chosen, err := choose(target, c.registry.candidatesOf(target), how)
+	tried := make(map[string]bool)
+	for {
+		all := slices.DeleteFunc(c.registry.candidatesOf(target), func(one candidate) bool { return tried[one.ID] })
+		chosen, err := choose(target, all, how)
 		if err != nil {
 			return exchange.Reply{}, fmt.Errorf("command %s: %w", cmd.Type, err)
 		}
 		reply, err := c.deliver(ctx, chosen, cmd, each)
-		if n == choices || !errors.Is(err, errNotSent) {
+		if !errors.Is(err, errNotSent) {
+			return reply, err
+		}
+		tried[chosen.ID] = true
+		if len(tried) == choices {
 			return reply, err
 		}
 	}
@@ -86,9 +94,11 @@ func (c *Controller) deliver(ctx context.Context, to candidate, cmd exchange.Com
 		cmd.ID = exchange.NewID()
 	}
 	if to.link != nil {
-		return to.link.call(ctx, cmd, c.o.Refuse, each)
+		reply, err := to.link.call(ctx, cmd, c.o.Refuse, each)
+		c.tally.command(reply, err)
+		return reply, err
 	}
-	return c.hop(ctx, to.Channel, cmd)
+	return c.hop(ctx, to.Channel, cmd, each)
 }
 
 // hopRequest is a command on its way to the node that has the channel. The time
@@ -112,19 +122,26 @@ var hopErrors = []error{
 }
 
 // hop sends a command by way of another node.
-func (c *Controller) hop(ctx context.Context, to Channel, cmd exchange.Command) (exchange.Reply, error) {
+func (c *Controller) hop(ctx context.Context, to Channel, cmd exchange.Command, each func(exchange.Reply) error) (exchange.Reply, error) {
 	until, _ := ctx.Deadline()
 	left := time.Until(until)
 	if cmd.ExpiresAt != nil {
 		left = min(left, time.Until(*cmd.ExpiresAt))
 		cmd.ExpiresAt = nil
 	}
-	request, err := json.Marshal(hopRequest{Channel: to.ID, Left: left, Command: cmd})
+	request, err := exchange.Encode(hopRequest{Channel: to.ID, Left: left, Command: cmd})
 	if err != nil {
 		return exchange.Reply{}, fmt.Errorf("command %s: %w", cmd.Type, err)
 	}
-	data, err := c.o.Engine.Request(ctx, c.subject(to.Node), request)
+	there, cancel := c.registry.whileThere(ctx, to.Node)
+	if there == nil {
+		return exchange.Reply{}, fmt.Errorf("command %s: node %s has gone: %w", cmd.Type, to.Node, errNotSent)
+	}
+	defer cancel()
+	data, err := c.o.Engine.Request(there, c.subject(to.Node), request, parts(each))
 	switch {
+	case err != nil && errors.Is(context.Cause(there), errNodeGone):
+		return exchange.Reply{}, fmt.Errorf("command %s: node %s has gone with it: %w", cmd.Type, to.Node, exchange.ErrClosed)
 	case errors.Is(err, cluster.ErrNobody):
 		return exchange.Reply{}, fmt.Errorf("command %s: node %s has gone: %w", cmd.Type, to.Node, errNotSent)
 	case errors.Is(err, context.DeadlineExceeded):
@@ -145,8 +162,22 @@ func (c *Controller) hop(ctx context.Context, to Channel, cmd exchange.Command) 
 	return a.Reply, nil
 }
 
+// parts passes intermediate replies on; nil if each is.
+func parts(each func(exchange.Reply) error) func([]byte) error {
+	if each == nil {
+		return nil
+	}
+	return func(data []byte) error {
+		var r exchange.Reply
+		if err := json.Unmarshal(data, &r); err != nil {
+			return err
+		}
+		return each(r)
+	}
+}
+
 // land sends a command that came by way of another node.
-func (c *Controller) land(ctx context.Context, data []byte) ([]byte, error) {
+func (c *Controller) land(ctx context.Context, data []byte, part func([]byte) error) ([]byte, error) {
 	var q hopRequest
 	if err := json.Unmarshal(data, &q); err != nil {
 		return nil, err
@@ -157,7 +188,8 @@ func (c *Controller) land(ctx context.Context, data []byte) ([]byte, error) {
 	_, l, found := c.registry.find(q.Channel)
 	err := errNotSent
 	if found && l != nil {
-		a.Reply, err = l.call(ctx, q.Command, c.o.Refuse, nil)
+		a.Reply, err = l.call(ctx, q.Command, c.o.Refuse, replies(part))
+		c.tally.command(a.Reply, err)
 	}
 	if err != nil {
 		a.Error = err.Error()
@@ -167,7 +199,21 @@ func (c *Controller) land(ctx context.Context, data []byte) ([]byte, error) {
 			}
 		}
 	}
-	return json.Marshal(a)
+	return exchange.Encode(a)
+}
+
+// replies sends intermediate replies back; nil if part is.
+func replies(part func([]byte) error) func(exchange.Reply) error {
+	if part == nil {
+		return nil
+	}
+	return func(r exchange.Reply) error {
+		data, err := exchange.Encode(r)
+		if err != nil {
+			return err
+		}
+		return part(data)
+	}
 }
 
 // subject is what a node serves.

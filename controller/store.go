@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
@@ -40,18 +39,6 @@ func openStore(ctx context.Context, o Options) (store, error) {
 		}
 	}
 	return s, nil
-}
-
-func (s store) announce(ctx context.Context, ch Channel) error {
-	value, err := json.Marshal(ch)
-	if err == nil {
-		_, err = s.channels.Put(ctx, ch.Node+"/"+ch.ID, value, cluster.Any)
-	}
-	return err
-}
-
-func (s store) withdraw(ctx context.Context, ch Channel) error {
-	return s.channels.Delete(ctx, ch.Node+"/"+ch.ID, cluster.Any)
 }
 
 func (s store) appoint(ctx context.Context, target string, p primary, after uint64) (uint64, error) {
@@ -92,12 +79,11 @@ func (c *Controller) beginLease(ctx context.Context, me []byte) (uint64, error) 
 	return revision, nil
 }
 
-// live keeps this node's lease until ctx ends, and then gives it back. It fails
-// when the engine has not taken it for as long as it lasts.
+// live keeps this node's lease until ctx ends, and then gives it back. While the
+// engine does not take it the channels stay, and nothing is decided.
 func (c *Controller) live(ctx context.Context, me []byte, revision uint64) error {
 	tick := time.NewTicker(c.o.Lease / 3)
 	defer tick.Stop()
-	renewed := time.Now()
 	for {
 		select {
 		case <-ctx.Done():
@@ -111,38 +97,38 @@ func (c *Controller) live(ctx context.Context, me []byte, revision uint64) error
 		next, err := c.renew(ctx, me, revision)
 		switch {
 		case err == nil:
-			revision, renewed = next, time.Now()
-		case time.Since(renewed) >= c.o.Lease && ctx.Err() == nil:
-			return fmt.Errorf("the lease of node %s was lost: %w", c.node, err)
+			revision = next
+		case ctx.Err() == nil:
+			c.leased.Store(false)
+			c.event(Event{Kind: EngineTrouble, Detail: "cannot renew the lease of node " + c.node + ": " + err.Error()})
 		}
 	}
 }
 
-// renew renews the lease. If it has expired, because this process was paused,
-// the others have taken its channels out: they are made known again.
+// renew renews the lease. If it has been lost, because this process was paused or
+// nobody could reach it, the others have taken its channels out: they are made
+// known again.
 func (c *Controller) renew(ctx context.Context, me []byte, after uint64) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.o.Lease/3)
 	defer cancel()
 	revision, err := c.store.nodes.Put(ctx, c.node, me, after)
 	switch {
-	case err == nil && c.leased.Load():
+	case err == nil && c.leased.Load() && !c.missing.Load():
 		return revision, nil
-	case err != nil && !errors.Is(err, cluster.ErrConflict):
-		return 0, err
+	case errors.Is(err, cluster.ErrConflict):
+		c.event(Event{Kind: EngineTrouble, Detail: "the lease of node " + c.node + " was lost"})
+		revision, err = c.store.nodes.Put(ctx, c.node, me, cluster.Any)
 	}
-	c.event(Event{Kind: EngineTrouble, Detail: "the lease of node " + c.node + " had expired"})
-	if revision, err = c.store.nodes.Put(ctx, c.node, me, cluster.Any); err != nil {
+	if err != nil {
 		return 0, err
-	}
-	links := slices.DeleteFunc(c.registry.links(), func(l *link) bool { return l.over.Load() })
-	for _, l := range links {
-		if err := c.store.announce(ctx, l.channel(c.node)); err != nil {
-			return 0, err
-		}
 	}
 	c.leased.Store(true)
-	for _, l := range links {
-		c.registry.again(l.target)
+	c.missing.Store(false)
+	for _, l := range c.registry.links() {
+		if !l.over.Load() {
+			c.announcer.announce(l.channel(c.node))
+			c.registry.again(l.target)
+		}
 	}
 	return revision, nil
 }
@@ -160,14 +146,16 @@ func (c *Controller) watchNodes(ctx context.Context, ready func()) error {
 			signal(c.lapsed)
 		case e.Key == c.node:
 		case !e.Deleted:
-			if c.registry.nodeCame(e.Key) && begun {
+			if c.registry.nodeCame(e.Key, e.Revision) && begun {
 				c.event(Event{Kind: NodeCame, Detail: e.Key})
 				signal(c.joined)
+				signal(c.moved)
 			}
 		default:
-			gone := c.registry.nodeGone(e.Key)
+			c.registry.nodeGone(e.Key)
 			c.event(Event{Kind: NodeGone, Detail: e.Key})
-			c.sweep(ctx, gone)
+			c.sweep()
+			signal(c.moved)
 		}
 	})
 }
@@ -180,36 +168,45 @@ func signal(c chan struct{}) {
 	}
 }
 
-// sweep takes out what a node left behind.
-func (c *Controller) sweep(ctx context.Context, gone []Channel) {
-	for _, ch := range gone {
-		if err := c.store.withdraw(ctx, ch); err != nil && ctx.Err() == nil {
-			c.event(Event{Kind: EngineTrouble, Channel: ch.ID, Detail: err.Error()})
-		}
+// sweep takes out what nodes left behind that have gone, unless it was written
+// anew: then they are back.
+func (c *Controller) sweep() {
+	for _, e := range c.registry.leftBehind() {
+		c.announcer.withdraw(e.Node, e.ID, e.revision)
 	}
 }
 
 // watchChannels follows the channels of the other nodes. What an earlier run of
-// this node left behind is taken out.
+// this node left behind is taken out; what another node took out of this one's,
+// as it seemed to be gone, is made known again.
 func (c *Controller) watchChannels(ctx context.Context, ready func()) error {
-	begun := false
 	return c.store.channels.Watch(ctx, "", func(e cluster.Entry) {
 		node, id, _ := strings.Cut(e.Key, "/")
 		var ch Channel
 		switch {
 		case e.Ready:
-			begun = true
 			ready()
-		case node == c.node && !begun && !e.Deleted:
-			c.sweep(ctx, []Channel{{ID: id, Node: node}})
 		case node == c.node:
+			c.ownChannel(id, e)
 		case e.Deleted:
 			c.registry.delete(id)
 		case json.Unmarshal(e.Value, &ch) == nil:
-			c.registry.put(ch, nil)
+			c.registry.put(entry{Channel: ch, revision: e.Revision})
 			c.batches.targetIsBack(ch.Target)
 		}
 	})
+}
+
+// ownChannel makes the key of a channel of this node be what it should.
+func (c *Controller) ownChannel(id string, e cluster.Entry) {
+	_, l, _ := c.registry.find(id)
+	switch there := l != nil && !l.withdrawn.Load(); {
+	case there && e.Deleted:
+		c.missing.Store(true)
+		signal(c.lapsed)
+	case !there && !e.Deleted:
+		c.announcer.withdraw(c.node, id, e.Revision)
+	}
 }
 
 // watchPrimaries follows who is primary of which target.

@@ -84,7 +84,7 @@ func (f *foreign) hello() {
 	f.t.Helper()
 	f.write(ws.MessageBinary, `t:COMMAND;;et:HELLO;;e:{"id":"h","type":"HELLO","payload":{"targetId":"t"}}`)
 	f.read(`t:REPLY;;et:HELLO;;e:{"commandId":"h","type":"HELLO","commandStatus":"SUCCEEDED","payload":{"targetId":"t"}}`)
-	id := f.read(`t:COMMAND;;et:PRIMARY;;e:{"id":"([^"]+)","type":"PRIMARY","payload":{"primary":true,"term":\d+},"expiresAt":"[^"]+"}`)
+	id := f.read(`t:COMMAND;;et:PRIMARY;;e:{"id":"([^"]+)","type":"PRIMARY","payload":{"primary":true,"term":\d+}}`)
 	f.write(ws.MessageBinary, `t:REPLY;;et:PRIMARY;;e:{"commandId":"`+id+`","type":"PRIMARY","commandStatus":"SUCCEEDED","payload":{}}`)
 }
 
@@ -94,11 +94,11 @@ func TestForeignConnector(t *testing.T) {
 	n := run(t, func(o *Options) { o.HealthInterval = time.Second })
 	f := dialForeign(t, n)
 	f.hello()
-	id := f.read(`t:COMMAND;;et:HEALTH_CHECK;;e:{"id":"([^"]+)","type":"HEALTH_CHECK","payload":{},"expiresAt":"[^"]+"}`)
+	id := f.read(`t:COMMAND;;et:HEALTH_CHECK;;e:{"id":"([^"]+)","type":"HEALTH_CHECK","payload":{}}`)
 	f.write(ws.MessageBinary, `t:REPLY;;et:HEALTH_CHECK;;e:{"commandId":"`+id+`","type":"HEALTH_CHECK","commandStatus":"SUCCEEDED","payload":{"healthy":true,"detail":"fine"}}`)
 	id = f.read(`t:COMMAND;;et:HEALTH_CHECK;;e:{"id":"([^"]+)",.*`)
 	f.write(ws.MessageBinary, `t:REPLY;;et:HEALTH_CHECK;;e:{"commandId":"`+id+`","type":"HEALTH_CHECK","commandStatus":"SUCCEEDED","payload":{"healthy":false,"detail":"no disk"}}`)
-	f.read(`t:COMMAND;;et:GOOD_BYE;;e:{"id":"([^"]+)","type":"GOOD_BYE","payload":{"targetId":"t","reconnect":true},"expiresAt":"[^"]+"}`)
+	f.read(`t:COMMAND;;et:GOOD_BYE;;e:{"id":"([^"]+)","type":"GOOD_BYE","payload":{"targetId":"t","reconnect":true}}`)
 	f.ws.Close(exchange.CloseTryAgain, "") // it does not answer, it closes
 	n.waitFor(PrimaryVacated, 1)
 }

@@ -1,6 +1,7 @@
 package exchange
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -34,7 +35,19 @@ func marshal(v any) (json.RawMessage, error) {
 		}
 		return p, nil
 	}
-	return json.Marshal(v)
+	return Encode(v)
+}
+
+// Encode is json.Marshal without the escapes that are only needed inside HTML:
+// they would make six bytes of each <, > and &.
+func Encode(v any) (json.RawMessage, error) {
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
+	enc.SetEscapeHTML(false)
+	if err := enc.Encode(v); err != nil {
+		return nil, err
+	}
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
 }
 
 // cancelPayload is the payload of CANCEL.

@@ -104,3 +104,14 @@ func roundTrip[T any](t *testing.T, in []byte) {
 		t.Errorf("written as %s, then as %s (%v)", out, again, err)
 	}
 }
+
+// TestEncodeKeepsItsSize: what only HTML needs escaped is not.
+func TestEncodeKeepsItsSize(t *testing.T) {
+	cmd, err := NewCommand("X", map[string]string{"text": "<a> & b"})
+	if err != nil || string(cmd.Payload) != `{"text":"<a> & b"}` {
+		t.Errorf("%s, %v", cmd.Payload, err)
+	}
+	if _, err := NewCommand("X", func() {}); err == nil {
+		t.Error("a function was encoded")
+	}
+}

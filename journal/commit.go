@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"syscall"
 
 	bolt "go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -147,11 +148,12 @@ fill:
 // commitBatch writes all of batch in one transaction.
 //
 // After a failed commit the file and bbolt's memory of it may disagree (a meta
-// page whose fsync failed is visible all the same), so it is closed, verified
-// and opened anew before the next write. That is safe with regard to pages the
-// kernel forgot in a failed fsync: bbolt syncs the data pages before the meta
-// page that refers to them, so a visible meta refers to synced pages only, and
-// all others are written again before they are used.
+// page whose fsync failed is visible all the same), so the commit is undone,
+// and the file is closed, verified and opened anew before the next write. That
+// is safe with regard to pages the kernel forgot in a failed fsync: bbolt syncs
+// the data pages before the meta page that refers to them, so a visible meta
+// refers to synced pages only, and all others are written again before they are
+// used.
 func (j *Journal) commitBatch(batch []*write) ([]uint64, error) {
 	j.store.RLock()
 	db := j.db
@@ -164,9 +166,10 @@ func (j *Journal) commitBatch(batch []*write) ([]uint64, error) {
 	}
 	t := newTransaction(j)
 	seqs := make([]uint64, len(batch))
+	txid := 0
 	err := guard(func() error {
 		return db.Update(func(tx *bolt.Tx) error {
-			t.tx = tx
+			t.tx, txid = tx, tx.ID()
 			for i, w := range batch {
 				if err := t.apply(w); err != nil {
 					return err
@@ -180,21 +183,23 @@ func (j *Journal) commitBatch(batch []*write) ([]uint64, error) {
 		})
 	})
 	if err != nil {
-		j.abandon()
+		j.abandon(uint64(txid))
 		return nil, err
 	}
 	j.publish(t)
 	return seqs, nil
 }
 
-// abandon closes the database after a failed commit and tries to open it anew
-// at once, so that reading goes on; if that fails, the next write tries again.
-func (j *Journal) abandon() {
+// abandon closes the database after transaction txid has failed, undoes it, and
+// tries to open the file anew at once, so that reading goes on; if that fails,
+// the next write tries again.
+func (j *Journal) abandon(txid uint64) {
 	j.store.Lock()
 	db := j.db
 	j.db = nil
 	_ = guard(func() error { return db.Close() })
 	j.store.Unlock()
+	j.failed = max(j.failed, txid)
 	_ = j.open()
 }
 
@@ -203,15 +208,22 @@ func (j *Journal) open() error {
 	if err := create(j.path); err != nil {
 		return err
 	}
+	if j.failed != 0 {
+		if err := undo(j.path, j.failed); err != nil {
+			return fmt.Errorf("cannot undo the write of %s that failed: %w", j.path, err)
+		}
+		j.failed = 0
+	}
 	t, err := verify(j.path)
 	if err != nil {
 		return err
 	}
-	var db *bolt.DB
-	err = guard(func() (err error) {
-		db, err = bolt.Open(j.path, 0o600, boltOptions())
-		return err
-	})
+	db, err := openDB(j.path, boltOptions())
+	if errors.Is(err, syscall.EROFS) { // what is there can be read all the same
+		readOnly := boltOptions()
+		readOnly.ReadOnly = true
+		db, err = openDB(j.path, readOnly)
+	}
 	if errors.Is(err, berrors.ErrTimeout) {
 		return fmt.Errorf("%w: %s is held", ErrLocked, j.path)
 	}
@@ -223,6 +235,14 @@ func (j *Journal) open() error {
 	j.store.Unlock()
 	j.load(t)
 	return nil
+}
+
+func openDB(path string, o *bolt.Options) (db *bolt.DB, err error) {
+	err = guard(func() error {
+		db, err = bolt.Open(path, 0o600, o)
+		return err
+	})
+	return db, err
 }
 
 func boltOptions() *bolt.Options {

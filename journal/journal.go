@@ -10,6 +10,7 @@ import (
 	"time"
 
 	bolt "go.etcd.io/bbolt"
+	"golang.org/x/sys/unix"
 )
 
 // Record is one step of one instance's history. Its JSON is the public form.
@@ -51,6 +52,9 @@ type Instance struct {
 type Options struct {
 	Keep  int // history records kept per instance; default 1000
 	Total int // history records kept of all instances, gone ones included; default 1,000,000
+	// Lock is what KeepLock returned in the program that this process was before;
+	// Open takes it over. nil: Open takes the folder's lock itself.
+	Lock *os.File
 }
 
 const (
@@ -75,6 +79,7 @@ type Journal struct {
 	opts Options
 	lock *os.File
 
+	failed uint64        // transaction to be undone; the committer's
 	queue  chan *write   // to the committer
 	closed chan struct{} // closed by Close
 	done   chan struct{} // closed when the committer has ended
@@ -105,7 +110,7 @@ func Open(dir string, o Options) (*Journal, error) {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot create the journal's folder: %w", err)
 	}
-	lock, err := acquire(filepath.Join(dir, lockName))
+	lock, err := inherit(o.Lock, filepath.Join(dir, lockName))
 	if err != nil {
 		return nil, err
 	}
@@ -172,6 +177,15 @@ func (j *Journal) Put(key string, value []byte) error {
 	return j.change(bucketSettings, []byte(key), value)
 }
 
+// Sync proves that the journal can write: it commits an empty transaction. A
+// journal that could not write before is mended by it as by any other write.
+func (j *Journal) Sync() error {
+	if _, err := j.commit(newWrite()); err != nil {
+		return fmt.Errorf("cannot write the journal %s: %w", j.path, err)
+	}
+	return nil
+}
+
 func (j *Journal) change(bucket string, key, value []byte) error {
 	w := newWrite()
 	w.rows = append(w.rows, row{bucket: bucket, key: key, value: value})
@@ -198,6 +212,20 @@ func (j *Journal) Close() error {
 	})
 	return err
 }
+
+// KeepLock returns the folder's lock in a file of its own, which keeps it
+// beyond Close, for Options.Lock. The caller closes it.
+func (j *Journal) KeepLock() (*os.File, error) {
+	fd, err := unix.FcntlInt(j.lock.Fd(), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return nil, fmt.Errorf("cannot keep the journal's lock: %w", err)
+	}
+	return os.NewFile(uintptr(fd), lockName), nil
+}
+
+// FormatVersion is the format of the files that this build writes, and the
+// newest that it reads.
+const FormatVersion = formatVersion
 
 // instanceKey is application NUL name, which sorts by application first.
 func instanceKey(application, name string) ([]byte, error) {

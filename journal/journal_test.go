@@ -286,3 +286,33 @@ func TestClosedJournalSaysSo(t *testing.T) {
 		t.Fatal(err, err2)
 	}
 }
+
+// A lock that was kept holds the folder beyond Close, and is taken over by the
+// program that this one becomes.
+func TestTheLockIsHandedOver(t *testing.T) {
+	dir := t.TempDir()
+	j := open(t, dir, Options{})
+	mustAppend(t, j, rec("orders", "ticker", "running"))
+	lock, err := j.KeepLock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(dir, Options{}); !errors.Is(err, ErrLocked) {
+		t.Errorf("between the two: %v", err)
+	}
+	next := open(t, dir, Options{Lock: lock})
+	if got := mustRead(t, next, Filter{}); len(got) != 1 {
+		t.Errorf("read %v", got)
+	}
+	if _, err := Open(dir, Options{}); !errors.Is(err, ErrLocked) {
+		t.Errorf("after both: %v", err)
+	}
+	if err := next.Close(); err != nil {
+		t.Fatal(err)
+	}
+	other := open(t, t.TempDir(), Options{Lock: lock})
+	mustAppend(t, other, rec("orders", "ticker", "running"))
+}

@@ -36,6 +36,22 @@ func acquire(path string) (*os.File, error) {
 	return f, nil
 }
 
+// inherit takes over a lock that this process has already; one of another
+// folder is given up.
+func inherit(lock *os.File, path string) (*os.File, error) {
+	if lock == nil {
+		return acquire(path)
+	}
+	mine, err := lock.Stat()
+	if err == nil {
+		if there, err := os.Stat(path); err == nil && os.SameFile(mine, there) {
+			return lock, nil
+		}
+	}
+	_ = lock.Close()
+	return acquire(path)
+}
+
 // flock tries until it has the lock or patience ends.
 func flock(f *os.File, path string) error {
 	retry := time.NewTicker(lockRetry)

@@ -71,26 +71,34 @@ func walkFile(f *os.File, row func(bucket string, key, value []byte)) error {
 func readMetas(r io.ReaderAt) (meta, error) {
 	var newest meta
 	for id := range uint64(2) {
-		p := make([]byte, pageHeader+metaSize)
-		if _, err := r.ReadAt(p, int64(id)*pageSize); err != nil {
-			return meta{}, fmt.Errorf("meta page %d: %w", id, err)
+		m, err := readMeta(r, id)
+		if err != nil {
+			return meta{}, err
 		}
-		if order.Uint64(p) != id || order.Uint16(p[8:]) != flagMeta {
-			return meta{}, fmt.Errorf("page %d is no meta page", id)
-		}
-		b := p[pageHeader:]
-		h := fnv.New64a()
-		_, _ = h.Write(b[:56])
-		if order.Uint32(b) != metaMagic || order.Uint32(b[4:]) != metaVersion ||
-			order.Uint32(b[8:]) != pageSize || order.Uint64(b[56:]) != h.Sum64() {
-			return meta{}, fmt.Errorf("meta page %d does not match its checksum", id)
-		}
-		m := meta{root: order.Uint64(b[16:]), freelist: order.Uint64(b[32:]), pages: order.Uint64(b[40:]), txid: order.Uint64(b[48:])}
 		if id == 0 || m.txid > newest.txid {
 			newest = m
 		}
 	}
 	return newest, nil
+}
+
+// readMeta reads and checks meta page id.
+func readMeta(r io.ReaderAt, id uint64) (meta, error) {
+	p := make([]byte, pageHeader+metaSize)
+	if _, err := r.ReadAt(p, int64(id)*pageSize); err != nil {
+		return meta{}, fmt.Errorf("meta page %d: %w", id, err)
+	}
+	if order.Uint64(p) != id || order.Uint16(p[8:]) != flagMeta {
+		return meta{}, fmt.Errorf("page %d is no meta page", id)
+	}
+	b := p[pageHeader:]
+	h := fnv.New64a()
+	_, _ = h.Write(b[:56])
+	if order.Uint32(b) != metaMagic || order.Uint32(b[4:]) != metaVersion ||
+		order.Uint32(b[8:]) != pageSize || order.Uint64(b[56:]) != h.Sum64() {
+		return meta{}, fmt.Errorf("meta page %d does not match its checksum", id)
+	}
+	return meta{root: order.Uint64(b[16:]), freelist: order.Uint64(b[32:]), pages: order.Uint64(b[40:]), txid: order.Uint64(b[48:])}, nil
 }
 
 // page reads page id with its overflow and marks it used.

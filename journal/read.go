@@ -97,24 +97,27 @@ type page struct {
 }
 
 // readPage returns at most limit matching records with Seq > after, in order.
+// What is in the file but not acknowledged yet may be undone still: nobody is
+// shown it.
 func (j *Journal) readPage(f Filter, after uint64, limit int) (page, error) {
 	var p page
 	if after == math.MaxUint64 {
 		return p, nil
 	}
-	keys := j.matching(f)
+	keys, committed := j.matching(f), j.lastSeq()
 	err := j.view(func(tx *bolt.Tx) error {
 		st, err := decodeState(tx.Bucket([]byte(bucketMeta)).Get([]byte(keyState)))
 		if err != nil {
 			return err
 		}
-		p.upTo = st.seq
+		p.upTo = min(st.seq, committed)
 		var seqs []uint64
 		if f.all() {
 			seqs = scanRecords(tx, after, limit, f.Last)
 		} else {
 			seqs = scanIndex(tx, keys, after, limit, f.Last)
 		}
+		seqs = slices.DeleteFunc(seqs, func(seq uint64) bool { return seq > committed })
 		b := tx.Bucket([]byte(bucketRecords))
 		p.lost = j.trimmedAfter(f, after, func(seq uint64) bool { return b.Get(seqKey(seq)) != nil })
 		p.records, err = fetch(b, seqs)

@@ -69,6 +69,13 @@ func (j *Journal) next() <-chan struct{} {
 	return j.changed
 }
 
+// lastSeq is the last sequence number that was acknowledged.
+func (j *Journal) lastSeq() uint64 {
+	j.mu.RLock()
+	defer j.mu.RUnlock()
+	return j.tally.seq
+}
+
 // matching returns the keys of the instances with history that f selects.
 func (j *Journal) matching(f Filter) []string {
 	j.mu.RLock()

@@ -24,7 +24,7 @@ func TestAKeeperThatDiesAtItsBirth(t *testing.T) {
 	u := &user{t: t, dir: t.TempDir(), door: door}
 	born := filepath.Join(u.dir, "born")
 	script := fmt.Sprintf("[ -e %[1]s ] || { : >%[1]s; kill -9 $$; }; exec %[2]s keeper", born, self)
-	u.client, err = keeper.Connect(t.Context(), keeper.Settings{Folder: u.dir, Argv: []string{"/bin/sh", "-c", script}, Door: door})
+	u.client, err = keeper.Connect(t.Context(), keeper.Settings{Folder: u.dir, Programs: [][]string{{"/bin/sh", "-c", script}}, Door: door})
 	if err != nil {
 		t.Fatal(err)
 	}

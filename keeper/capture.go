@@ -120,10 +120,15 @@ func (c *Capture) Drain() error {
 	return err
 }
 
+// Loss is what of the output could not be stored, as far as it was told; nil:
+// nothing.
+func (c *Capture) Loss() *Loss { return c.word.now().Loss }
+
 // Clear empties the captured files.
 func (c *Capture) Clear(ctx context.Context) error { return c.host.clear(ctx, c.key) }
 
-// Dropped counts the bytes that could not be stored.
+// Dropped counts the bytes that could not be stored, now. Where the disk accepts
+// again, that is found out by it.
 func (c *Capture) Dropped(ctx context.Context) (int64, error) { return c.host.dropped(ctx, c.key) }
 
 // Forget lets the keeper forget the process, exit and all. What still lives

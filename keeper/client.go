@@ -16,9 +16,12 @@ import (
 
 // Settings of a Client.
 type Settings struct {
-	Folder string        // runtime folder, 0700, one for each peer
-	Argv   []string      // starts a keeper: what calls Main
-	Door   *process.Door // follows what the keeper spawns; a subreaper
+	Folder string // runtime folder, 0700, one for each peer
+	// Programs are command lines that start a keeper: what calls Main. The first
+	// one that is there and speaks our protocol is taken; the last is taken
+	// unasked.
+	Programs [][]string
+	Door     *process.Door // follows what the keeper spawns; a subreaper
 	// Trouble is told when there is no keeper for a while, nil when there is
 	// one again; it must not block; may be nil.
 	Trouble func(error)
@@ -43,6 +46,7 @@ type Client struct {
 // session is one keeper as long as it answers.
 type session struct {
 	pid      int
+	speaks   Speaks
 	endpoint *exchange.Endpoint
 }
 
@@ -92,7 +96,7 @@ func (c *Client) connectOnce(ctx context.Context) error {
 	path := filepath.Join(c.s.Folder, socketName)
 	conn, err := unix.Dial(ctx, path)
 	if err != nil {
-		if err := launch(c.s.Folder, c.s.Argv); err != nil {
+		if err := launch(c.s.Folder, choose(ctx, c.s.Programs)); err != nil {
 			return err
 		}
 		if conn, err = unix.Dial(ctx, path); err != nil {
@@ -106,7 +110,12 @@ func (c *Client) connectOnce(ctx context.Context) error {
 		_ = s.endpoint.Close()
 		return fmt.Errorf("the keeper does not answer: %w", err)
 	}
-	s.pid = l.Pid
+	if !l.Speaks.Protocol.Has(protocol) {
+		_ = s.endpoint.Close()
+		return fmt.Errorf("cannot use the keeper that is there (pid %d, %s): it speaks protocol %d to %d, not %d",
+			l.Pid, l.Speaks.Version, l.Speaks.Protocol.Oldest, l.Speaks.Protocol.Newest, protocol)
+	}
+	s.pid, s.speaks = l.Pid, l.Speaks
 	for _, e := range l.Entries {
 		c.word(e.Key).merge(e)
 	}
@@ -137,12 +146,15 @@ func (c *Client) handOver(ctx context.Context, s *session, has []Entry) error {
 	}
 	c.mu.Unlock()
 	for _, o := range orders {
-		if err := call(ctx, s.endpoint, TypeCapture, o, nil); err != nil {
+		var e Entry
+		if err := call(ctx, s.endpoint, TypeCapture, o, &e); err != nil {
 			if s.endpoint.Err() != nil || ctx.Err() != nil {
 				return err
 			}
 			c.s.Trouble(fmt.Errorf("the output of %s is lost: %w", o.Key, err))
+			continue
 		}
+		c.word(o.Key).merge(e)
 	}
 	return nil
 }
@@ -213,6 +225,16 @@ func (c *Client) Pid() int {
 		return 0
 	}
 	return c.now.pid
+}
+
+// Speaks is what the keeper's program speaks; zero while there is none.
+func (c *Client) Speaks() Speaks {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.now == nil {
+		return Speaks{}
+	}
+	return c.now.speaks
 }
 
 // Entries lists what the keeper holds.

@@ -39,6 +39,14 @@ type Entry struct {
 	First    *string           `json:"first,omitempty"`    // first line of stdout, once there is one
 	Matched  bool              `json:"matched,omitempty"`  // a line has matched
 	Exit     *process.Exit     `json:"exit,omitempty"`     // once the leader has ended
+	Loss     *Loss             `json:"loss,omitempty"`     // once bytes of its output were lost
+}
+
+// Loss is what of a process's output could not be stored.
+type Loss struct {
+	Serial uint64 `json:"serial"` // of two, the one with the higher is the newer
+	Bytes  int64  `json:"bytes"`  // in all, when it was told
+	Why    string `json:"why"`    // what is lost now is lost for this reason; "": all is stored again
 }
 
 // looksLikeHandshake reports whether a first line of stdout is for go-plugin
@@ -55,6 +63,7 @@ const (
 	TypeClear   = "KEEPER_CLEAR"
 	TypeDropped = "KEEPER_DROPPED"
 	TypeForget  = "KEEPER_FORGET"
+	TypeBecome  = "KEEPER_BECOME"
 	TypeTold    = "KEEPER_TOLD"
 )
 
@@ -65,6 +74,7 @@ type captureOrder struct {
 	Output   Output            `json:"output"`
 	Identity *process.Identity `json:"identity,omitempty"`
 	Exit     *process.Exit     `json:"exit,omitempty"` // where it is known already
+	Loss     *Loss             `json:"loss,omitempty"` // by earlier keepers
 }
 
 // spawnOrder spawns a process whose output is captured already. The files of
@@ -80,6 +90,7 @@ type keyOrder struct {
 
 type listing struct {
 	Pid     int     `json:"pid"` // of the keeper
+	Speaks  Speaks  `json:"speaks"`
 	Entries []Entry `json:"entries"`
 }
 

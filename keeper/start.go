@@ -22,6 +22,10 @@ const (
 	logName    = "keeper.log" // what a crash of the keeper printed
 )
 
+// environment of a keeper. A fixed number of processors keeps the runtime from
+// looking for another one every second.
+var environment = []string{"GOMAXPROCS=2"}
+
 // maxLog is how large the keeper's log may be before it begins anew.
 const maxLog = 1 << 20
 
@@ -49,10 +53,7 @@ func launch(folder string, argv []string) error {
 	}
 	defer log.Close()
 	cmd := &exec.Cmd{
-		Path: argv[0], Args: argv, Dir: "/",
-		// A fixed number of processors keeps the runtime from looking for another
-		// one every second.
-		Env:    []string{"GOMAXPROCS=2"},
+		Path: argv[0], Args: argv, Dir: "/", Env: environment,
 		Stdout: log, Stderr: log, ExtraFiles: []*os.File{socket, lock},
 		SysProcAttr: &syscall.SysProcAttr{Setsid: true},
 	}
@@ -92,29 +93,25 @@ func openLog(path string) (*os.File, error) {
 
 // takeLock waits until no other keeper has the folder. The lock goes with the
 // process.
-func takeLock(f *os.File) error {
+func takeLock(fd int) error {
 	for {
-		err := sys.Flock(int(f.Fd()), sys.LOCK_EX)
-		if !errors.Is(err, sys.EINTR) {
-			if err != nil {
-				return fmt.Errorf("cannot lock the keeper's folder: %w", err)
-			}
-			return holdForEver(f)
+		err := sys.Flock(fd, sys.LOCK_EX)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, sys.EINTR):
+			return fmt.Errorf("cannot lock the keeper's folder: %w", err)
 		}
 	}
 }
 
-// holdForEver keeps a lock until the process ends: the descriptor that it makes
-// is never closed.
-func holdForEver(f *os.File) error {
-	_, err := sys.FcntlInt(f.Fd(), sys.F_DUPFD_CLOEXEC, 0)
-	return err
-}
+// deafTo are the signals that end programs and not this one.
+var deafTo = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE}
 
-// heedNothing keeps the signals that end programs from ending this one; its
-// children get them as usual.
+// heedNothing keeps them from ending this program; its children get them as
+// usual.
 func heedNothing() (stop func()) {
 	c := make(chan os.Signal, 1)
-	signal.Notify(c, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+	signal.Notify(c, deafTo...)
 	return func() { signal.Stop(c) }
 }

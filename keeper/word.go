@@ -9,7 +9,8 @@ import (
 )
 
 // word is what is known of one process, as it becomes known. Nothing in it is
-// ever taken back, so that it can be told again and in any order.
+// ever taken back, and a loss is numbered, so that it can be told again and in
+// any order.
 type word struct {
 	line    chan struct{} // closed: the first line is known, or there will be none
 	matched chan struct{} // closed: a line has matched
@@ -45,6 +46,9 @@ func (w *word) merge(e Entry) bool {
 		w.entry.Matched, news = true, true
 		close(w.matched)
 	}
+	if l := e.Loss; l != nil && (w.entry.Loss == nil || l.Serial > w.entry.Loss.Serial) {
+		w.entry.Loss, news = l, true
+	}
 	if e.Exit != nil && (w.entry.Exit == nil || !known(*w.entry.Exit) && known(*e.Exit)) {
 		w.entry.Exit, news = e.Exit, true
 		shut(w.ended)
@@ -56,8 +60,38 @@ func (w *word) merge(e Entry) bool {
 func (w *word) of(id process.Identity) *word {
 	e := w.now()
 	next := newWord(e.Key, e.Folder)
-	next.merge(Entry{Identity: &id, First: e.First, Matched: e.Matched})
+	next.merge(Entry{Identity: &id, First: e.First, Matched: e.Matched, Loss: e.Loss})
 	return next
+}
+
+// loses takes in that n bytes were lost in all, and why more are; "": no more
+// are. It is called by one goroutine at a time.
+func (w *word) loses(n int64, why string) {
+	next := &Loss{Serial: 1, Bytes: n, Why: why}
+	if before := w.now().Loss; before != nil {
+		next.Serial = before.Serial + 1
+	}
+	w.merge(Entry{Loss: next})
+}
+
+// lost is how many bytes are known to be lost.
+func (w *word) lost() int64 {
+	if l := w.now().Loss; l != nil {
+		return l.Bytes
+	}
+	return 0
+}
+
+// takeOver takes in what other keepers had lost. Whether this one loses
+// anything is to be seen.
+func (w *word) takeOver(l *Loss) {
+	if l == nil {
+		return
+	}
+	w.merge(Entry{Loss: l})
+	if l.Why != "" {
+		w.loses(l.Bytes, "")
+	}
 }
 
 // silent says that no first line will come any more.

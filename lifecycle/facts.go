@@ -67,11 +67,15 @@ func report(s *stepper) {
 	case to == NoState || int(to) >= len(stateNext):
 		s.reject(fmt.Sprintf("unknown %v", to))
 	case to == s.m.State: // information
-		s.m.run.adopted = false
-	case !s.m.State.MayReport(to) && !s.m.run.adopted:
+		s.m.run.adopted, s.m.run.passed = false, false
+	case s.m.State.MayReport(to), s.m.run.adopted:
+		s.m.State, s.m.run.adopted, s.m.run.passed = to, false, false
+		s.follow()
+	case !s.m.run.passed:
 		s.reject(s.m.State.rejection(to))
 	default:
-		s.m.State, s.m.run.adopted = to, false
+		s.note(CauseRecovery, "it went on while peerd was replaced")
+		s.m.State, s.m.run.passed = to, false
 		s.follow()
 	}
 }

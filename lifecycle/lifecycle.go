@@ -223,6 +223,7 @@ type Machine struct {
 type run struct {
 	deadline time.Time     // of the launch, extensions included
 	adopted  bool          // taken over and silent since: its first report may name any state
+	passed   bool          // handed to this machine and silent since: likewise, and history says so then
 	started  bool          // was Running once
 	ran      time.Duration // how long it was Running, known when it left
 	exit     *Exit         // the leader ended so, its tree lives on

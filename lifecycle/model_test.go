@@ -1,6 +1,8 @@
 package lifecycle
 
 import (
+	"bytes"
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"slices"
@@ -60,7 +62,7 @@ func drawPolicy(t *rapid.T) Policy {
 
 // something lets one random thing happen.
 func (w *world) something() {
-	switch rapid.IntRange(0, 6).Draw(w.t, "what") {
+	switch rapid.IntRange(0, 7).Draw(w.t, "what") {
 	case 0, 1:
 		w.intent()
 	case 2, 3:
@@ -71,6 +73,8 @@ func (w *world) something() {
 		w.newPeer()
 	case 6:
 		w.pass(time.Duration(rapid.IntRange(0, 40_000).Draw(w.t, "ms")) * time.Millisecond)
+	case 7:
+		w.successor()
 	}
 }
 
@@ -120,7 +124,7 @@ func (w *world) fact() {
 	}
 	before := w.m
 	w.step(e)
-	legal := before.State.MayReport(e.State) || before.run.adopted
+	legal := before.State.MayReport(e.State) || before.run.adopted || before.run.passed
 	if e.Kind == EvReport && !legal && (w.m.State != before.State || w.m.Status != before.Status) {
 		w.t.Fatalf("illegal report %v in %v changed the machine", e.State, before.State)
 	}
@@ -159,6 +163,36 @@ func (w *world) newPeer() {
 		}
 	case w.m.Status == Waiting || w.m.Status == Backoff:
 		w.step(Event{Kind: EvStart, Cause: CauseRecovery})
+	}
+}
+
+// successor replaces the machine as a program does that is handed it: nothing
+// is recorded, and what has no process yet gets one.
+func (w *world) successor() {
+	raw, err := json.Marshal(w.m.Save())
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	var saved Saved
+	if err := json.Unmarshal(raw, &saved); err != nil {
+		w.t.Fatal(err)
+	}
+	clear(w.timers)
+	m, effects := Continue(saved, w.now, w.p)
+	if w.gen != 0 && !w.spawned && m.Status == Starting {
+		w.gen = 0 // it was not launched after all
+		w.starts = w.starts[:len(w.starts)-1]
+	}
+	w.m = m
+	for _, f := range effects {
+		if f.Kind == DoRecord {
+			w.t.Fatalf("a handover is recorded: %+v", f)
+		}
+		w.carryOut(f)
+	}
+	w.check()
+	if again, err := json.Marshal(m.Save()); err != nil || !bytes.Equal(again, raw) {
+		w.t.Fatalf("handed over %s, arrived %s, %v", raw, again, err)
 	}
 }
 

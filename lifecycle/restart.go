@@ -10,7 +10,7 @@ import (
 // SpawnRetryMax bounds the delay before another try after a spawn error: what
 // stood in the way (no such file, no process left) may be mended any moment,
 // and nothing is burnt by trying.
-const SpawnRetryMax = 5 * time.Second
+const SpawnRetryMax = 3 * time.Second
 
 // MaxLimitCount bounds RestartPolicy.LimitCount and with it what a Book holds.
 const MaxLimitCount = 1000

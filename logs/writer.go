@@ -30,7 +30,30 @@ type Writer struct {
 	dropped int64 // since opening
 	unsaid  int64 // of them, not yet told by a marker line
 	cause   error
-	midLine bool // the last byte stored was no newline
+	told    string // what the listener heard last
+	midLine bool   // the last byte stored was no newline
+	listen  func(dropped int64, why string)
+}
+
+// Listen has f called when bytes begin to be lost, with the reason, and with ""
+// when they are stored again: from the goroutine that writes, so f must neither
+// block nor call the Writer. dropped is as Dropped has it.
+func (w *Writer) Listen(f func(dropped int64, why string)) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.listen = f
+}
+
+// Mend tries whether the disk accepts again after it has refused, so that the
+// end of the trouble is noticed without further output. It returns what Dropped
+// does.
+func (w *Writer) Mend() (int64, error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if !w.closed {
+		_ = w.mark()
+	}
+	return w.dropped, w.cause
 }
 
 // OpenWriter opens (creating folders) the stream's current file for appending.
@@ -40,11 +63,15 @@ func OpenWriter(dir string, s Stream, o Options) (*Writer, error) {
 	if err := s.valid(); err != nil {
 		return nil, err
 	}
-	w := &Writer{dir: dir, stream: s, opts: o.withDefaults(), path: logPath(dir, s, 0), now: time.Now}
+	w := newWriter(dir, s, o)
 	if err := w.open(); err != nil && !passing(err) {
 		return nil, fmt.Errorf("cannot open the log of stream %s in %s: %w", s, dir, err)
 	}
 	return w, nil
+}
+
+func newWriter(dir string, s Stream, o Options) *Writer {
+	return &Writer{dir: dir, stream: s, opts: o.withDefaults(), path: logPath(dir, s, 0), now: time.Now}
 }
 
 // passing reports whether err may go away by itself.
@@ -87,6 +114,38 @@ func (w *Writer) Dropped() (int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.dropped, w.cause
+}
+
+// Loss is what a Writer could not store, as it is handed to the Writer that
+// goes on in its place.
+type Loss struct {
+	Dropped int64  `json:"dropped,omitempty"` // bytes since opening
+	Unsaid  int64  `json:"unsaid,omitempty"`  // of them, not yet told by a marker line
+	Cause   string `json:"cause,omitempty"`   // of the last loss
+	Told    string `json:"told,omitempty"`    // what the listener heard last
+}
+
+// Loss returns what was lost so far.
+func (w *Writer) Loss() Loss {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := Loss{Dropped: w.dropped, Unsaid: w.unsaid, Told: w.told}
+	if w.cause != nil {
+		l.Cause = reason(w.cause).Error()
+	}
+	return l
+}
+
+// ResumeWriter goes on where an earlier Writer of the stream was, which has lost
+// l. It never fails: what hinders it is a loss, as in Write.
+func ResumeWriter(dir string, s Stream, o Options, l Loss) *Writer {
+	w := newWriter(dir, s, o)
+	w.dropped, w.unsaid, w.told = l.Dropped, l.Unsaid, l.Told
+	if l.Cause != "" {
+		w.cause = errors.New(l.Cause)
+	}
+	_ = w.open() // else the next Write does
+	return w
 }
 
 // Clear removes the stream's files and begins anew; who is reading the old
@@ -231,7 +290,16 @@ func (w *Writer) mark() error {
 		rest = rest[n:]
 	}
 	w.unsaid = 0
+	w.tell("")
 	return nil
+}
+
+// tell passes on that the trouble has begun, is another, or is over.
+func (w *Writer) tell(why string) {
+	if w.listen != nil && w.told != why {
+		w.told = why
+		w.listen(w.dropped, why)
+	}
 }
 
 // unmark takes back the part of a marker that did fit.
@@ -259,4 +327,7 @@ func (w *Writer) drop(n int, cause error) {
 	}
 	w.dropped += int64(n)
 	w.unsaid += int64(n)
+	if n > 0 && w.cause != nil {
+		w.tell(reason(w.cause).Error())
+	}
 }

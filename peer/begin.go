@@ -9,6 +9,7 @@ import (
 	"github.com/seed-04209a44/peerd/handshake"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/probe"
+	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/profiles"
 )
 
@@ -16,7 +17,7 @@ import (
 // readiness of a plain process. ctx ends with the process.
 func (g *generation) begin(ctx context.Context, ready *readiness, dir string) {
 	if g.spec.CCP {
-		if err := g.connect(ctx, dir); err != nil && g.isNews(err) {
+		if err := g.connectPatiently(ctx, dir); err != nil && g.isNews(err) {
 			g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvRefused, Detail: err.Error()})
 		}
 		return
@@ -28,9 +29,37 @@ func (g *generation) begin(ctx context.Context, ready *readiness, dir string) {
 		g.yieldSlot() // merely staying alive takes nobody's turn
 	}
 	if err := ready.wait(ctx); err == nil {
-		g.isReady.Store(true)
-		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvReady})
-		g.started()
+		g.comeUp()
+	}
+}
+
+// comeUp tells that a plain process has started.
+func (g *generation) comeUp() {
+	const step = "a start"
+	g.saidReady.Store(true)
+	if g.l.steps.enter(g.ctx, step) != nil {
+		return // the next peer tells
+	}
+	defer g.l.steps.leave(step)
+	g.isReady.Store(true)
+	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvReady})
+	g.started()
+}
+
+// connectPatiently is connect that tries again while this peer lacks what it
+// takes: the component is not to blame. Its launch timeout goes on.
+func (g *generation) connectPatiently(ctx context.Context, dir string) error {
+	for {
+		err := g.connect(ctx, dir)
+		if err == nil || process.Shortage(err.Error()) == "" {
+			return err
+		}
+		g.closeLink()
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(rejoinPause):
+		}
 	}
 }
 

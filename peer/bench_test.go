@@ -23,12 +23,12 @@ import (
 // alone launching the same binary up to the first answered call.
 func BenchmarkLaunch(b *testing.B) {
 	sample := buildSample(b)
-	b.Run("keeper", func(b *testing.B) { benchmarkLaunch(b, sample, "/proc/self/exe", "keeper") })
+	b.Run("keeper", func(b *testing.B) { benchmarkLaunch(b, sample, []string{"/proc/self/exe", "keeper"}) })
 	b.Run("direct", func(b *testing.B) { benchmarkLaunch(b, sample) })
 }
 
-func benchmarkLaunch(b *testing.B, sample string, keeper ...string) {
-	client := runPeer(b, sample, keeper)
+func benchmarkLaunch(b *testing.B, sample string, keepers ...[]string) {
+	client := runPeer(b, sample, keepers)
 	var ours, floor time.Duration
 	for b.Loop() {
 		begin := time.Now()
@@ -51,7 +51,7 @@ func buildSample(b *testing.B) string {
 }
 
 // runPeer runs a peer with one component that is not started yet.
-func runPeer(b *testing.B, sample string, keeper []string) *api.Client {
+func runPeer(b *testing.B, sample string, keepers [][]string) *api.Client {
 	dir, err := os.MkdirTemp("", "pd")
 	if err != nil {
 		b.Fatal(err)
@@ -64,7 +64,7 @@ func runPeer(b *testing.B, sample string, keeper []string) *api.Client {
 		b.Fatal(err)
 	}
 	ready := make(chan struct{})
-	p, err := peer.New(peer.Options{Profile: profile, Keeper: keeper, Logger: hclog.NewNullLogger(), Ready: func() { close(ready) }})
+	p, err := peer.New(peer.Options{Profile: profile, Keepers: keepers, Logger: hclog.NewNullLogger(), Ready: func() { close(ready) }})
 	if err != nil {
 		b.Fatal(err)
 	}

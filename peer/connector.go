@@ -144,10 +144,15 @@ func httpURL(endpoint string) string {
 
 // fleetHandlers are the handlers of the control socket, for callers that come
 // by way of a controller. A command that acts has one effect, however often it
-// is sent.
+// is sent, and whoever is killed meanwhile.
 func (p *Peer) fleetHandlers(role control.Role) *exchange.Mux {
-	look, act := p.handlers(), p.handlers()
-	act.Replies = exchange.NewReplyCache(0, 0, true)
+	look := p.handlers()
+	act := &exchange.Mux{Replies: exchange.NewReplyCache(0, 0, true)}
+	act.HandleRest(func(ctx context.Context, req *exchange.Request) (any, error) {
+		return passOn(req, p.replies.answer(&req.Command, func(a *attempt) exchange.Reply {
+			return dispatch(withAttempt(ctx, a), look, req)
+		}))
+	})
 	m := &exchange.Mux{}
 	m.HandleRest(func(ctx context.Context, req *exchange.Request) (any, error) {
 		to := look
@@ -155,22 +160,23 @@ func (p *Peer) fleetHandlers(role control.Role) *exchange.Mux {
 			to = act
 		}
 		ctx = control.WithCaller(ctx, control.Caller{Role: role, By: p.fleet.caller(req.Caller)})
-		run := func() exchange.Reply {
-			return to.Dispatch(ctx, req.Command, func(r exchange.Reply) error { return req.Progress(r.Payload) })
-		}
-		var reply exchange.Reply
-		if to == act {
-			reply = p.replies.answer(&req.Command, run)
-		} else {
-			reply = run()
-		}
-		if reply.Type == exchange.TypeUnknown {
-			return nil, exchange.ErrUnknown
-		}
-		req.ReplyType = reply.Type
-		return reply.Payload, reply.Err()
+		return passOn(req, dispatch(ctx, to, req))
 	})
 	return m
+}
+
+// dispatch has another mux answer a command.
+func dispatch(ctx context.Context, to *exchange.Mux, req *exchange.Request) exchange.Reply {
+	return to.Dispatch(ctx, req.Command, func(r exchange.Reply) error { return req.Progress(r.Payload) })
+}
+
+// passOn makes another mux's reply that of a handler.
+func passOn(req *exchange.Request, reply exchange.Reply) (any, error) {
+	if reply.Type == exchange.TypeUnknown {
+		return nil, exchange.ErrUnknown
+	}
+	req.ReplyType = reply.Type
+	return reply.Payload, reply.Err()
 }
 
 // fleetHealth answers HEALTH_CHECK. A peer that can do less than it should is

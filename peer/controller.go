@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/http"
-	"path/filepath"
-	"strings"
 	"sync"
 	"time"
 
@@ -34,6 +32,7 @@ const (
 type host struct {
 	mu      sync.Mutex // guards all below
 	current *controller.Controller
+	engine  *cluster.NATS // what it decides with; nil while there is none
 	changed chan struct{} // closed when current is another
 	listen  string
 	fault   error
@@ -98,11 +97,12 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 	if err != nil {
 		return err
 	}
-	engine, err := openEngine(plan, p.log.Named("engine"))
-	if err != nil {
+	engine, err := p.openEngine(ctx, plan)
+	if err != nil || engine == nil {
 		return err
 	}
 	defer engine.Close()
+	defer p.host.use(nil)
 	c, err := controller.New(p.controllerOptions(set, engine, security))
 	if err != nil {
 		return err
@@ -125,8 +125,9 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 		}
 		return nil
 	})
+	g.Go(func() error { return p.saveRegularly(ctx, engine) })
 	g.Go(func() error {
-		defer server.Close()
+		defer closeServer(server)
 		return c.Run(ctx)
 	})
 	g.Go(func() error {
@@ -142,30 +143,27 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 	return g.Wait()
 }
 
+// closeServer lets callers that still wait for an answer have it, for a while: by
+// now every command has one, or is on another controller's channel.
+func closeServer(s *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), controller.DefaultDrainTimeout)
+	defer cancel()
+	if s.Shutdown(ctx) != nil {
+		s.Close()
+	}
+}
+
 // fleetRoutes takes in connectors where they connect, and serves the management
 // everywhere else, though not to what other web pages make a browser send.
 func fleetRoutes(c *controller.Controller) http.Handler {
 	connectors, management := c.Handler(), http.NewCrossOriginProtection().Handler(c.Management())
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/exchange/controller" || strings.HasPrefix(r.URL.Path, "/ws/controller/") {
+		if websocket.IsConnectorPath(r.URL.Path) {
 			connectors.ServeHTTP(w, r)
 			return
 		}
 		management.ServeHTTP(w, r)
 	})
-}
-
-// openEngine opens what a controller decides with: an engine of this process,
-// without a listener.
-func openEngine(plan *profiles.Plan, log hclog.Logger) (*cluster.NATS, error) {
-	dir := filepath.Join(plan.Peer.StateDir, "cluster")
-	if c := plan.Controller.Cluster; c != nil {
-		if c.Listen != "" || len(c.Routes) > 0 || c.URL != "" {
-			return nil, errors.New("controller.cluster: several controllers as one are not available in this version; leave listen, routes and url out")
-		}
-		dir = c.StoreDir
-	}
-	return cluster.OpenNATS(cluster.NATSOptions{Node: plan.Peer.Name, Dir: dir, Log: log})
 }
 
 // controllerTLS is nil without a certificate. Certificates of connectors are
@@ -252,9 +250,13 @@ func (p *Peer) controllerStatus() *control.ControllerStatus {
 		return nil
 	}
 	p.host.mu.Lock()
-	c, listen, fault := p.host.current, p.host.listen, p.host.fault
+	c, listen, fault, engine := p.host.current, p.host.listen, p.host.fault, p.host.engine
 	p.host.mu.Unlock()
 	s := &control.ControllerStatus{Identifier: plan.Controller.Identifier, Listen: listen}
+	if engine != nil {
+		e := engine.Status()
+		s.Cluster = &control.ClusterStatus{Mode: e.Mode, Name: e.Cluster, Node: e.Node, There: e.There}
+	}
 	if fault != nil {
 		s.Error = fault.Error()
 	}

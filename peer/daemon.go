@@ -11,7 +11,7 @@ import (
 // the process that it goes on as. It is nil when there is none: the program
 // forks no more once it is ready, or has failed.
 func (g *generation) heir(proc *keeper.Process) *keeper.Process {
-	if !g.spec.Forks || g.isReady.Load() {
+	if !g.mayFork() {
 		return nil
 	}
 	select {
@@ -32,14 +32,25 @@ func (g *generation) heir(proc *keeper.Process) *keeper.Process {
 	heir := &keeper.Process{Process: child}
 	g.mu.Lock()
 	g.proc = heir
+	close(g.background)
 	g.mu.Unlock()
 	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvSpawned, Pid: heir.Identity().Pid})
+	return heir
+}
+
+// mayFork reports whether the program is still to put itself into the
+// background.
+func (g *generation) mayFork() bool {
+	return g.spec.Forks && !g.isReady.Load() && !g.isInBackground()
+}
+
+func (g *generation) isInBackground() bool {
 	select {
 	case <-g.background:
+		return true
 	default:
-		close(g.background)
+		return false
 	}
-	return heir
 }
 
 // inBackground waits until the program has put itself into the background.

@@ -116,6 +116,14 @@ func (g *generation) dropped() int64 {
 	return n
 }
 
+// loss is what of the output could not be stored; nil: nothing.
+func (g *generation) loss() *keeper.Loss {
+	if out := g.capture(); out != nil {
+		return out.Loss()
+	}
+	return nil
+}
+
 // askKeeper bounds how long a question to the keeper may take that somebody
 // waits for.
 const askKeeper = 2 * time.Second
@@ -133,10 +141,13 @@ func (g *generation) members() []process.Member {
 	return nil
 }
 
+// errNotSpawned says that an instance has no process.
+var errNotSpawned = errors.New("it has no process")
+
 func (g *generation) sample() (process.Usage, error) {
 	proc := g.process()
 	if proc == nil {
-		return process.Usage{}, errors.New("not spawned yet")
+		return process.Usage{}, errNotSpawned
 	}
 	return proc.Usage()
 }

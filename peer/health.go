@@ -116,9 +116,23 @@ func (g *generation) relimit() {
 	if proc == nil {
 		return
 	}
-	if err := g.l.door.SetLimits(proc.Process, limitsOf(g.definition())); err != nil {
+	err := g.l.door.SetLimits(proc.Process, limitsOf(g.definition()))
+	why := ""
+	if err != nil {
+		why = err.Error()
 		g.log.Error("the limits in force are not those of the profile; a restart enforces them", "error", err)
 	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.unforced = why
+}
+
+// unenforced says why the limits in force are not those of the profile; "": they
+// are.
+func (g *generation) unenforced() string {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.unforced
 }
 
 // definition is the generation's spec with what has changed live since.

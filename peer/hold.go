@@ -24,14 +24,15 @@ type holder interface {
 	Close() error
 }
 
-// openHolder connects to the keeper, or spawns directly where argv is empty.
-func (p *Peer) openHolder(ctx context.Context, argv []string, folder string) (err error) {
-	if len(argv) == 0 {
+// openHolder connects to the keeper, or spawns directly where no program can
+// be one.
+func (p *Peer) openHolder(ctx context.Context, programs [][]string, folder string) (err error) {
+	if len(programs) == 0 {
 		p.holder = keeper.New(p.door)
 		return nil
 	}
 	p.keeper, err = keeper.Connect(ctx, keeper.Settings{
-		Folder: folder, Argv: argv, Door: p.door,
+		Folder: folder, Programs: programs, Door: p.door,
 		Trouble: func(err error) { p.degraded.set("keeper", err) },
 	})
 	if err != nil {
@@ -77,6 +78,8 @@ type life struct {
 	StartedAt time.Time `json:"startedAt"`
 	Line      string    `json:"line,omitempty"` // the handshake line of a component
 	Hash      string    `json:"hash,omitempty"` // of the definition it was launched by
+	// Background says that the program has put itself there, and is this process now.
+	Background bool `json:"background,omitempty"`
 }
 
 // Identity implements supervisor.Identifier.
@@ -86,7 +89,7 @@ func (g *generation) Identity() []byte {
 	if g.proc == nil {
 		return nil
 	}
-	return rawJSON(life{Identity: g.proc.Identity(), StartedAt: g.spawnedAt, Line: g.output.Seen(), Hash: g.definition().Hash})
+	return rawJSON(life{Identity: g.proc.Identity(), StartedAt: g.spawnedAt, Line: g.output.Seen(), Hash: g.definition().Hash, Background: g.isInBackground()})
 }
 
 func parseLife(live []byte) (l life, err error) {

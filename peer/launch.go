@@ -31,6 +31,9 @@ type launcher struct {
 	lease  func(*profiles.Spec) time.Duration // how long it may go on without a peer; 0: for ever
 	tag    string                             // tells this peer apart from the others on the host
 	work   sync.WaitGroup                     // everything that any generation has under way
+	steps  gate                               // what of it must not be cut off in its middle
+	facts  map[string]fact                    // of generations that were handed over, by key
+	lost   atomic.Int64                       // bytes of output that could not be stored, of generations that are over
 }
 
 // Launch implements supervisor.Launcher.
@@ -65,8 +68,11 @@ type generation struct {
 	dead    context.CancelFunc
 	health  monitor
 	preStop sync.Once
+	up      sync.Once // for what follows a start
 
 	isReady    atomic.Bool   // a plain process passed its readiness
+	saidReady  atomic.Bool   // it was shown to be ready, at least; nobody may have heard yet
+	stopTold   atomic.Bool   // the preStop hook has had its turn
 	background chan struct{} // closed when a program that forks has done so
 
 	latest     atomic.Pointer[profiles.Spec] // of live changes; nil: none yet
@@ -77,6 +83,7 @@ type generation struct {
 	output    *keeper.Capture
 	spawnedAt time.Time
 	link      *link
+	unforced  string    // why the limits in force are not those wanted; "": they are
 	complaint string    // of the component, its last
 	says      string    // by sd_notify, of itself
 	reloading bool      // it said so, and not yet that it is ready again
@@ -103,21 +110,35 @@ func (g *generation) live() {
 		g.fail(err)
 		return
 	}
-	ready, err := newReadiness(g, dir)
+	ready, proc, err := g.bear(dir)
 	if err != nil {
 		g.tidy(dir)
 		g.fail(err)
 		return
 	}
 	defer ready.close()
+	g.follow(proc, ready, func(ctx context.Context) { g.begin(ctx, ready, dir) })
+}
+
+// bear makes the process, and tells of it. What has come so far is told, or has
+// not begun, when the peer is handed over.
+func (g *generation) bear(dir string) (*readiness, *keeper.Process, error) {
+	const step = "a spawn"
+	if err := g.l.steps.enter(g.ctx, step); err != nil {
+		return nil, nil, err
+	}
+	defer g.l.steps.leave(step)
+	ready, err := newReadiness(g, dir)
+	if err != nil {
+		return nil, nil, err
+	}
 	proc, err := g.spawn(ready, dir)
 	if err != nil {
-		g.tidy(dir)
-		g.fail(err)
-		return
+		ready.close()
+		return nil, nil, err
 	}
 	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvSpawned, Pid: proc.Identity().Pid})
-	g.follow(proc, ready, func(ctx context.Context) { g.begin(ctx, ready, dir) })
+	return ready, proc, nil
 }
 
 // follow is the life of a spawned process: begin brings it up, until its end.
@@ -240,6 +261,9 @@ func (g *generation) own(proc *keeper.Process) {
 	if unwanted != nil {
 		g.Kill()
 	}
+	if g.latest.Load() != nil { // changed while it was being spawned
+		g.l.work.Go(g.relimit)
+	}
 }
 
 // beforeStart runs the preStart hook, within the time that a launch may take.
@@ -285,11 +309,25 @@ func (g *generation) end(proc *keeper.Process, stopStart func()) {
 			return
 		}
 	}
+	g.close(exit, len(left) > 0)
+}
+
+// close ends a generation of which nothing lives any more, unless the next peer
+// has to do so.
+func (g *generation) close(exit lifecycle.Exit, told bool) {
+	const step = "an end"
+	if g.l.steps.enter(g.ctx, step) != nil {
+		return
+	}
+	defer g.l.steps.leave(step)
 	g.afterwards()
 	if err := g.output.Drain(); err != nil {
 		g.log.Warn("cannot store the last output", "error", err)
 	}
-	if len(left) > 0 {
+	if loss := g.output.Loss(); loss != nil {
+		g.l.lost.Add(loss.Bytes)
+	}
+	if told {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvGone})
 		return
 	}

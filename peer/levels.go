@@ -21,11 +21,17 @@ func levelKey(k supervisor.Key) string { return "loglevels/" + k.String() }
 // get returns the kept levels of an instance; none when they cannot be read,
 // as they are a comfort and no reason not to start.
 func (s *levelStore) get(k supervisor.Key) map[string]string {
-	levels := map[string]string{}
-	if raw, err := s.journal.Get(levelKey(k)); err == nil && raw != nil {
-		_ = json.Unmarshal(raw, &levels)
-	}
+	levels, _ := s.read(k)
 	return levels
+}
+
+func (s *levelStore) read(k supervisor.Key) (map[string]string, error) {
+	levels := map[string]string{}
+	raw, err := s.journal.Get(levelKey(k))
+	if err == nil && raw != nil {
+		err = json.Unmarshal(raw, &levels)
+	}
+	return levels, err
 }
 
 // with returns the profile's levels with the kept ones on top.
@@ -42,7 +48,10 @@ func (s *levelStore) with(k supervisor.Key, profile map[string]string) map[strin
 func (s *levelStore) put(k supervisor.Key, logger, level string) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	levels := s.get(k)
+	levels, err := s.read(k)
+	if err != nil {
+		return fmt.Errorf("cannot read the levels kept of %s: %w", k, err)
+	}
 	levels[logger] = level
 	raw, err := json.Marshal(levels)
 	if err != nil {

@@ -25,8 +25,9 @@ type link struct {
 	client   *ccp.Client
 	run      sync.WaitGroup
 
-	mu      sync.Mutex // guards the following field
-	version string     // negotiated; "" before the handshake
+	mu       sync.Mutex // guards the following fields
+	version  string     // negotiated; "" before the handshake
+	features []string   // of the component
 }
 
 // connect brings the channel up and shakes hands. After it the component
@@ -80,9 +81,25 @@ func (g *generation) shakeHands(ctx context.Context, l *link) error {
 		return fmt.Errorf("the component refuses the protocol: %s", ack.Comment)
 	}
 	l.mu.Lock()
-	l.version = v.String()
+	l.version, l.features = v.String(), ack.Features
 	l.mu.Unlock()
 	return nil
+}
+
+// runsOnce reports whether the component behind v says that it does not run a
+// command with the key of one that has succeeded.
+func runsOnce(v *supervisor.View) bool {
+	g := generationOf(v)
+	if g == nil {
+		return false
+	}
+	l := g.currentLink()
+	if l == nil {
+		return false
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return slices.Contains(l.features, ccp.FeatureIdempotency)
 }
 
 // closeLink ends the channel of a component that is gone, and waits for it.
@@ -129,6 +146,11 @@ func (g *generation) statusReport(ctx context.Context, s ccp.StatusEvent) (ccp.E
 	if s.Progress != nil {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvProgress, Extend: g.spec.LaunchTimeout})
 	}
+	const step = "a report"
+	if err := g.l.steps.enter(ctx, step); err != nil {
+		return ccp.Empty{}, err // the next peer asks for the state
+	}
+	defer g.l.steps.leave(step)
 	err = g.sink.Report(ctx, lifecycle.Event{Kind: lifecycle.EvReport, State: state, Detail: detail})
 	if err == nil && state == lifecycle.Execution {
 		g.started()
@@ -153,7 +175,7 @@ func (g *generation) Ask(budget time.Duration, reason string) {
 		return
 	}
 	end := time.Now().Add(budget)
-	g.orderly(func() { g.l.work.Go(func() { g.initiateShutdown(l, time.Until(end), reason) }) })
+	g.orderly(func() { g.l.see("INITIATE_SHUTDOWN", func() { g.initiateShutdown(l, time.Until(end), reason) }) })
 }
 
 func (g *generation) initiateShutdown(l *link, budget time.Duration, reason string) {

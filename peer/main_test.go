@@ -13,8 +13,8 @@ import (
 
 func TestMain(m *testing.M) {
 	process.Shim()
-	if len(os.Args) == 2 && os.Args[1] == "keeper" {
-		if err := keeper.Main(); err != nil {
+	if len(os.Args) >= 2 && os.Args[1] == "keeper" {
+		if err := keeper.Main(os.Args[2:], os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)
 		}

@@ -2,8 +2,10 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -25,11 +27,20 @@ func (p *Peer) record(entries []supervisor.Entry) error {
 	last := entries[len(entries)-1]
 	return p.rows.change([]supervisor.Key{last.Key}, func(row *journal.Instance) {
 		row.Generation, row.Live = last.Transition.Generation, last.Live
+		if isStartedByCommand(last.Transition) {
+			row.Desired = "up" // though nobody named it: who depends on it pulled it up
+		}
 	}, func(rows []journal.Instance) error {
 		_, err := p.journal.Append(recs, rows...)
 		p.degraded.set("journal", err)
 		return err
 	})
+}
+
+// isStartedByCommand reports whether an operator's start takes an instance from
+// rest.
+func isStartedByCommand(t lifecycle.Transition) bool {
+	return t.Cause == lifecycle.CauseCommand && !t.From.Live() && (t.To == lifecycle.Starting || t.To == lifecycle.Waiting)
 }
 
 // recordOf is the journal's form of a transition.
@@ -40,27 +51,41 @@ func recordOf(e supervisor.Entry) journal.Record {
 		From: t.From.String(), To: t.To.String(), State: t.State.String(), Cause: t.Cause.String(),
 		By: t.By, Pid: t.Pid, Detail: t.Detail,
 	}
+	if e.Lost > 0 {
+		r.Detail = strings.TrimSpace(fmt.Sprintf("%s [%d records before this one are lost: the journal refused them for too long]", t.Detail, e.Lost))
+	}
 	if t.Exit != nil {
 		r.Exit = &journal.Exit{Code: t.Exit.Code, Signal: t.Exit.Signal, Reason: t.Exit.Reason}
 	}
 	return r
 }
 
-// wish puts an operator's wish on disk before it is acted on.
-func (p *Peer) wish(views []*supervisor.View, desired string) error {
-	keys := make([]supervisor.Key, len(views))
-	for i, v := range views {
-		keys[i] = v.Key
-	}
-	err := p.rows.change(keys, func(row *journal.Instance) { row.Desired = desired }, func(rows []journal.Instance) error {
-		_, err := p.journal.Append(nil, rows...)
-		p.degraded.set("journal", err)
-		return err
+// wish puts an operator's wish on disk before it is acted on. unwish takes it
+// back where nothing was done.
+func (p *Peer) wish(keys []supervisor.Key, desired string) (unwish func() error, err error) {
+	before := map[supervisor.Key]string{}
+	err = p.wishEach(keys, func(k supervisor.Key, was string) string {
+		before[k] = was
+		return desired
 	})
-	if err != nil {
-		return fmt.Errorf("the journal cannot remember what you want, so nothing was done: %w", err)
-	}
-	return nil
+	return func() error {
+		return p.wishEach(keys, func(k supervisor.Key, is string) string {
+			if is != desired {
+				return is // somebody else wants something meanwhile
+			}
+			return before[k]
+		})
+	}, err
+}
+
+// wishEach changes what is wanted of each instance.
+func (p *Peer) wishEach(keys []supervisor.Key, next func(k supervisor.Key, is string) string) error {
+	return p.rows.change(keys, func(row *journal.Instance) {
+		row.Desired = next(supervisor.Key{Application: row.Application, Name: row.Name}, row.Desired)
+	}, func(rows []journal.Instance) error {
+		_, err := p.journal.Append(nil, rows...)
+		return p.noted(err)
+	})
 }
 
 // isUnwanted reports whether an operator wants the instance down.
@@ -68,7 +93,7 @@ func (p *Peer) isUnwanted(k supervisor.Key) bool { return p.rows.of(k).get().Des
 
 func (p *Peer) forget(k supervisor.Key) {
 	p.rows.drop(k)
-	p.degraded.set("journal", p.journal.Forget(k.Application, k.Name))
+	p.degraded.set("journal", errors.Join(p.journal.Forget(k.Application, k.Name), p.timetable.forget(k)))
 }
 
 // remember adds to known what history tells of instances that join the plan

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -50,20 +51,30 @@ func (e *primaries) isPrimary(v *supervisor.View) bool {
 
 func component(v *supervisor.View) string { return v.Application + "/" + v.Spec.Component }
 
-// elect keeps the offices filled until ctx ends.
+// elect keeps the offices filled, and the deputies informed, until ctx ends.
 func (p *Peer) elect(ctx context.Context) {
 	e := &p.primaries
 	if raw, err := p.journal.Get(officesKey); err == nil && raw != nil {
 		_ = json.Unmarshal(raw, &e.held) // without it the terms start over
 	}
+	again := time.NewTimer(0)
+	defer again.Stop()
+	var d deputies
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-e.wake:
+		case <-again.C:
+		}
+		views := p.sup.Views()
+		if wait := d.inform(ctx, p, views); wait > 0 {
+			again.Reset(wait)
+		} else {
+			again.Stop()
 		}
 		replicas := map[string][]*supervisor.View{}
-		for _, v := range p.sup.Views() {
+		for _, v := range views {
 			if v.Spec.CCP && v.Spec.Replicas > 1 {
 				replicas[component(v)] = append(replicas[component(v)], v)
 			}
@@ -79,19 +90,22 @@ func (p *Peer) fill(ctx context.Context, name string, views []*supervisor.View) 
 	e := &p.primaries
 	e.mu.Lock()
 	o, changed := choose(e.held[name], views)
+	next := maps.Clone(e.held)
+	e.mu.Unlock()
 	if o.told == nil {
 		o.told = map[supervisor.Key]notice{}
 	}
-	e.held[name] = o
-	all := rawJSON(e.held)
-	e.mu.Unlock()
 	if changed {
-		if err := p.journal.Put(officesKey, all); err != nil {
+		next[name] = o
+		if err := p.journal.Put(officesKey, rawJSON(next)); err != nil {
 			p.degraded.set("journal", err)
-			return // a term that could be given twice is given to nobody
+			return // a term that could be given twice is given to nobody, and tried again when the journal writes
 		}
 		p.log.Info("primary elected", "component", name, "primary", o.Holder, "term", o.Term)
 	}
+	e.mu.Lock()
+	e.held[name] = o
+	e.mu.Unlock()
 	p.announce(ctx, o, views)
 }
 
@@ -106,7 +120,9 @@ func (p *Peer) announce(ctx context.Context, o office, views []*supervisor.View)
 			continue
 		}
 		o.told[v.Key] = now
-		wg.Go(func() { results[i] = p.tellPrimary(ctx, v, v.Name == o.Holder, o.Term) })
+		wg.Go(func() {
+			results[i] = p.tellPrimary(ctx, v, ccp.PrimaryNotice{Primary: v.Name == o.Holder, Term: o.Term})
+		})
 	}
 	wg.Wait()
 	for i, v := range views {
@@ -144,12 +160,12 @@ func choose(o office, views []*supervisor.View) (next office, changed bool) {
 // primaryPatience is how long one component may take to hear who is primary.
 const primaryPatience = 2 * time.Second
 
-func (p *Peer) tellPrimary(ctx context.Context, v *supervisor.View, primary bool, term uint64) error {
+func (p *Peer) tellPrimary(ctx context.Context, v *supervisor.View, word ccp.PrimaryNotice) error {
 	g := generationOf(v)
 	if g == nil || g.currentLink() == nil {
 		return errors.New("it has no channel")
 	}
 	ctx, cancel := context.WithTimeout(ctx, primaryPatience)
 	defer cancel()
-	return g.currentLink().client.Do(ctx, ccp.TypePrimary, ccp.PrimaryNotice{Primary: primary, Term: term}, nil)
+	return g.currentLink().client.Do(ctx, ccp.TypePrimary, word, nil)
 }

@@ -97,23 +97,6 @@ func TestCriticalPath(t *testing.T) {
 	}
 }
 
-func TestNextRun(t *testing.T) {
-	at := time.Date(2026, 3, 29, 1, 30, 0, 0, time.UTC)
-	for schedule, want := range map[string]string{
-		"*/5 * * * *":                     "2026-03-29T01:35:00Z",
-		"CRON_TZ=Europe/Berlin 0 9 * * *": "2026-03-29T07:00:00Z", // summer time began that night
-		"":                                "0001-01-01T00:00:00Z",
-	} {
-		s := &profiles.Spec{Schedule: schedule, Enabled: true}
-		if got := nextRun(s, at).UTC().Format(time.RFC3339); got != want {
-			t.Errorf("nextRun(%q) = %s, want %s", schedule, got, want)
-		}
-	}
-	if !nextRun(&profiles.Spec{Schedule: "* * * * *"}, at).IsZero() {
-		t.Error("a disabled instance has a next run")
-	}
-}
-
 func TestUnderAny(t *testing.T) {
 	for name, want := range map[string]bool{"/src": true, "/src/a/b": true, "/srcs": false, "/": false} {
 		if underAny(name, []string{"/src/"}) != want && underAny(name, []string{"/src"}) != want {

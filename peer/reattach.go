@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-04209a44/peerd/ccp"
 	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/profiles"
@@ -16,6 +17,9 @@ import (
 func (l *launcher) Reattach(ctx context.Context, spec *profiles.Spec, a supervisor.Adoption, sink supervisor.Sink) supervisor.Handle {
 	g := l.generation(ctx, spec, a.Generation, sink)
 	g.resumed = true
+	if f, ok := l.facts[l.key(spec, a.Generation)]; ok && a.Handed {
+		g.recall(f)
+	}
 	l.work.Go(func() { g.resume(a) })
 	return g
 }
@@ -37,7 +41,11 @@ func (g *generation) resume(a supervisor.Adoption) {
 		ready = &readiness{g: g, ready: make(chan struct{})}
 	}
 	defer ready.close()
-	if !l.Alive() {
+	g.isReady.Store(a.Status != lifecycle.Starting)
+	if l.Background {
+		close(g.background)
+	}
+	if !l.Alive() && !g.mayFork() {
 		g.end(proc, func() {})
 		return
 	}
@@ -45,14 +53,21 @@ func (g *generation) resume(a supervisor.Adoption) {
 		Kind: lifecycle.EvRecovered, Pid: l.Pid, Status: a.Status, State: a.State, StartedAt: l.StartedAt,
 		Detail: "taken up by the next peer",
 	}
-	g.isReady.Store(a.Status != lifecycle.Starting)
+	tell := func() {
+		if !a.Handed {
+			g.sink.Emit(recovered)
+		}
+	}
+	if a.Status != lifecycle.Starting {
+		g.up.Do(func() {}) // its hook has run
+	}
 	if a.Status != lifecycle.Stopping {
-		g.sink.Emit(recovered)
+		tell()
 	}
 	g.follow(proc, ready, func(ctx context.Context) {
 		if a.Status == lifecycle.Stopping { // asked over the channel, if there is one
 			_ = g.rejoinFor(ctx, dir, rejoinToStop)
-			g.sink.Emit(recovered)
+			tell()
 			return
 		}
 		g.goOn(ctx, a, ready, dir)
@@ -152,11 +167,10 @@ func (g *generation) hearState(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("REPORT_STATE was not answered: %w", err)
 	}
-	state, err := lifecycle.ParseState(rep.State)
-	if err != nil || state == lifecycle.NoState {
+	if state, err := lifecycle.ParseState(rep.State); err != nil || state == lifecycle.NoState {
 		return nil
 	}
-	err = g.sink.Report(ctx, lifecycle.Event{Kind: lifecycle.EvReport, State: state})
+	_, err = g.statusReport(ctx, ccp.StatusEvent{State: rep.State, StatusType: ccp.Information})
 	if errors.Is(err, supervisor.ErrIllegalReport) {
 		return nil // the component went on meanwhile, and its own report was faster
 	}

@@ -24,7 +24,11 @@ type recovery struct {
 	plan     map[supervisor.Key]*profiles.Spec
 	held     map[string]keeper.Entry // by the keeper, not looked at yet
 	folders  map[string]bool         // names of the private folders still in use
+	adopted  map[string]bool         // tokens of the trees that are taken up
+	same     bool                    // plan and boot are those of the earlier peer
 	restored map[supervisor.Key]supervisor.Restored
+
+	snapshots map[supervisor.Key]*supervisor.Snapshot // what was handed over
 }
 
 // recover reads what an earlier peer left: what lives and is in the plan is
@@ -37,9 +41,11 @@ func (p *Peer) recover(ctx context.Context) (map[supervisor.Key]supervisor.Resto
 	}
 	r := &recovery{
 		p: p, plan: map[supervisor.Key]*profiles.Spec{}, held: map[string]keeper.Entry{},
-		folders: map[string]bool{}, restored: map[supervisor.Key]supervisor.Restored{},
+		folders: map[string]bool{}, adopted: map[string]bool{}, restored: map[supervisor.Key]supervisor.Restored{},
+		snapshots: p.opts.Handover.snapshots(),
 	}
 	plan, _ := p.currentPlan()
+	r.same = p.sameScene(plan)
 	for _, s := range plan.Specs {
 		r.plan[supervisor.KeyOf(s)] = s
 	}
@@ -53,6 +59,9 @@ func (p *Peer) recover(ctx context.Context) (map[supervisor.Key]supervisor.Resto
 		}
 	}
 	if err := r.strangers(ctx); err != nil {
+		return nil, err
+	}
+	if err := r.orphans(); err != nil {
 		return nil, err
 	}
 	if rows, err = p.journal.Instances(); err != nil {
@@ -84,6 +93,9 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 	if err != nil {
 		return fmt.Errorf("cannot read its history: %w", err)
 	}
+	if snap := r.snapshots[k]; snap != nil && snap.Live != nil && snap.Machine.Generation == row.Generation {
+		row.Live = snap.Live // the newest word
+	}
 	found, err := r.find(k, row)
 	if err != nil {
 		return err
@@ -93,6 +105,10 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 	if len(recs) > 0 {
 		last = recs[0]
 	}
+	if before, ok := r.handed(k, row.Generation, last.To, found); ok {
+		r.restored[k] = before
+		return nil
+	}
 	spec := r.plan[k]
 	switch {
 	case !lives(last.To):
@@ -100,6 +116,9 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 			if err := r.end(ctx, k, row.Generation, found); err != nil {
 				return err
 			}
+		}
+		if r.same && spec != nil && rests(last) {
+			return r.leave(k, row, last)
 		}
 	case found != nil && spec != nil && r.p.keeper != nil && (found.kept || found.Alive()):
 		return r.adopt(k, row, last, spec, found)
@@ -113,6 +132,16 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 		}
 	}
 	return r.closeHistory(row, last, found)
+}
+
+// leave prepares the supervisor to leave an instance at rest as it is.
+func (r *recovery) leave(k supervisor.Key, row journal.Instance, last journal.Record) error {
+	t, err := transitionOf(last)
+	if err != nil {
+		return err
+	}
+	r.restored[k] = supervisor.Restored{Generation: row.Generation, Down: row.Desired == "down", Last: t, Rests: true, Since: last.At}
+	return nil
 }
 
 // foundling is a generation that an earlier peer has launched.
@@ -136,8 +165,11 @@ func (r *recovery) find(k supervisor.Key, row journal.Instance) (*foundling, err
 	if e, ok := r.held[key]; ok && e.Identity != nil {
 		delete(r.held, key)
 		f.kept = true
-		if row.Live == nil || !f.Alive() { // one that put itself into the background goes on as another
-			f.Identity, f.exit = *e.Identity, e.Exit
+		if row.Live == nil {
+			f.Identity = *e.Identity
+		}
+		if f.Identity == *e.Identity { // one that has put itself into the background is another
+			f.exit = e.Exit
 		}
 		if e.First != nil {
 			f.Line = *e.First
@@ -156,7 +188,7 @@ func (r *recovery) adopt(k supervisor.Key, row journal.Instance, last journal.Re
 	if err != nil {
 		return err
 	}
-	r.folders[folderName(k, row.Generation)] = true
+	r.folders[folderName(k, row.Generation)], r.adopted[f.Token] = true, true
 	r.restored[k] = supervisor.Restored{
 		Generation: row.Generation, Down: row.Desired == "down", Last: t, Live: rawJSON(f.life),
 		Changed: f.Hash != "" && f.Hash != spec.Hash,
@@ -246,6 +278,25 @@ func (r *recovery) strangers(ctx context.Context) error {
 		}
 		if err := r.p.keeper.Forget(ctx, key); err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// orphans ends what a peer on this state folder has spawned and nobody knows
+// any more: the journal that knew it was lost, and the keeper with it.
+func (r *recovery) orphans() error {
+	found, err := keeper.LeftoversOf(r.p.door, r.p.launcher.tag+"-")
+	if err != nil {
+		return err
+	}
+	for _, id := range found {
+		if r.adopted[id.Token] {
+			continue
+		}
+		r.p.log.Warn("a process of this peer is there that nobody knows; it is ended", "pid", id.Pid)
+		if _, left, err := r.p.killLeftover(id); err != nil || len(left) > 0 {
+			return errors.Join(err, fmt.Errorf("cannot end what an earlier peer left: %s", describeMembers(left)))
 		}
 	}
 	return nil

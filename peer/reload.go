@@ -26,9 +26,30 @@ func (p *Peer) reload(ctx context.Context, r control.ReloadRequest, _ progress) 
 // would. Reloads exclude one another. An error leaves everything as it was and
 // is shown by status until a reload succeeds.
 func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.ReloadReply, error) {
+	given, err := p.passage.order(ctx, "a reload")
+	if err != nil {
+		return control.ReloadReply{}, err
+	}
+	defer given()
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
-	next, err := profiles.Load(p.opts.Profile, p.loadOptions())
+	if !dryRun {
+		if err := p.canRecord(); err != nil {
+			return control.ReloadReply{}, err
+		}
+	}
+	scales, err := scalesIn(p.journal)
+	if err != nil {
+		return control.ReloadReply{}, err
+	}
+	return p.reloadTo(ctx, scales, dryRun, by, nil)
+}
+
+// reloadTo is Reload with those numbers of replicas; keep, which may be nil, is
+// called when the profile is found good, before anything changes. p.reloads is
+// held.
+func (p *Peer) reloadTo(ctx context.Context, scales map[string]int, dryRun bool, by string, keep func() error) (control.ReloadReply, error) {
+	next, err := profiles.Load(p.opts.Profile, loadOptions(scales))
 	if !dryRun {
 		p.degraded.set("profile", err)
 	}
@@ -49,6 +70,11 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 	if err := p.remember(known, changes); err != nil {
 		return reply, err
 	}
+	if keep != nil {
+		if err := keep(); err != nil {
+			return reply, err
+		}
+	}
 	if err := p.sup.Apply(ctx, next, changes, known, by); err != nil {
 		return reply, err
 	}
@@ -58,6 +84,7 @@ func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.Relo
 	close(p.changed)
 	p.changed = make(chan struct{})
 	p.mu.Unlock()
+	p.degraded.set("journal", p.keepScene(next))
 	p.log.Info("profile applied", "changes", len(changes), "hash", next.Hash, "by", by)
 	return reply, nil
 }
@@ -162,7 +189,11 @@ func (p *Peer) watch(ctx context.Context) {
 // reloadIfChanged reads the files and applies them when they say something else.
 func (p *Peer) reloadIfChanged(ctx context.Context) {
 	old, _ := p.currentPlan()
-	next, err := profiles.Load(p.opts.Profile, p.loadOptions())
+	var next *profiles.Plan
+	scales, err := scalesIn(p.journal)
+	if err == nil {
+		next, err = profiles.Load(p.opts.Profile, loadOptions(scales))
+	}
 	if err == nil && next.Hash == old.Hash {
 		p.degraded.set("profile", nil)
 		return

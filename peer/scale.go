@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -26,14 +28,16 @@ func (p *Peer) scale(ctx context.Context, r control.ScaleRequest, tell progress)
 		return nil, control.Errorf(control.CodeUsage, "%d replicas: 0 to %d are allowed", r.Replicas, profiles.MaxReplicas)
 	}
 	before := p.replicasOf(component)
-	undo, err := p.keepScale(component, r.Replicas)
-	if err != nil {
+	if err := p.rescale(ctx, component, r.Replicas); err != nil {
 		return nil, err
 	}
-	if _, err := p.Reload(ctx, false, control.CallerFrom(ctx).By); err != nil {
-		return nil, errors.Join(err, undo())
+	here, cancel := p.passage.whileHere(ctx)
+	defer cancel()
+	outcomes := p.awaitScale(here, component, before, tell)
+	if isLeft(here) {
+		return nil, errAskAgain // the next program finds the number as it is wanted, and waits
 	}
-	return p.awaitScale(ctx, component, before, tell), nil
+	return outcomes, nil
 }
 
 // scaled is the component, as application/name, that a request means. One that
@@ -43,8 +47,12 @@ func (p *Peer) scaled(r control.ScaleRequest) (string, error) {
 	if err == nil {
 		return found[0].Application + "/" + found[0].Spec.Component, nil
 	}
+	scales, unread := scalesIn(p.journal)
+	if unread != nil {
+		return "", unread
+	}
 	var kept []string
-	for component := range scalesIn(p.journal) {
+	for component := range scales {
 		app, name, _ := strings.Cut(component, "/")
 		if (r.Name == name || r.Name == component) && (r.Application == "" || r.Application == app) {
 			kept = append(kept, component)
@@ -64,11 +72,11 @@ func (p *Peer) awaitScale(ctx context.Context, component string, before []*super
 		known[v.Key] = true
 	}
 	for _, v := range p.replicasOf(component) {
-		if known[v.Key] {
+		if s := v.Machine.Status; known[v.Key] && s != lifecycle.Starting && s != lifecycle.Waiting {
 			continue
 		}
 		outcomes = append(outcomes, p.await(ctx, v, control.ActRequest{}, tell, action{
-			done:    "started",
+			desired: "up", done: "started",
 			already: func(v *supervisor.View) bool { return v.Machine.Status == lifecycle.Running },
 			judge:   judgeScaled,
 			within:  startTime,
@@ -79,9 +87,9 @@ func (p *Peer) awaitScale(ctx context.Context, component string, before []*super
 		if slices.ContainsFunc(plan.Specs, func(s *profiles.Spec) bool { return supervisor.KeyOf(s) == v.Key }) {
 			continue
 		}
-		if _, err := p.sup.Wait(ctx, v.Key, isDown); errors.Is(err, supervisor.ErrGone) {
-			outcomes = append(outcomes, outcome(v, "stopped", "no longer part of the plan"))
-		}
+		outcomes = append(outcomes, p.await(ctx, v, control.ActRequest{}, tell, action{
+			desired: "down", done: "stopped", already: isDown, judge: judgeDown, within: stopTime,
+		}))
 	}
 	return outcomes
 }
@@ -108,36 +116,51 @@ func (p *Peer) replicasOf(component string) []*supervisor.View {
 const scaleKey = "replicas"
 
 // scalesIn are the numbers of replicas that operators have set.
-func scalesIn(j *journal.Journal) map[string]int {
+func scalesIn(j *journal.Journal) (map[string]int, error) {
 	out := map[string]int{}
-	if raw, err := j.Get(scaleKey); err == nil && raw != nil {
-		_ = json.Unmarshal(raw, &out)
+	raw, err := j.Get(scaleKey)
+	if err == nil && raw != nil {
+		err = json.Unmarshal(raw, &out)
 	}
-	return out
+	if err != nil {
+		return nil, fmt.Errorf("cannot read how many replicas are wanted: %w", err)
+	}
+	return out, nil
 }
 
-// keepScale notes a number of replicas. undo takes it back: a command that
-// fails has no effect later either.
-func (p *Peer) keepScale(component string, n int) (undo func() error, err error) {
+// rescale sets a number of replicas and applies it. It is on disk before
+// anything changes, and not at all when the profile cannot be applied.
+func (p *Peer) rescale(ctx context.Context, component string, n int) error {
+	given, err := p.passage.order(ctx, "a change of scale")
+	if err != nil {
+		return err
+	}
+	defer given()
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
-	all := scalesIn(p.journal)
-	before, had := all[component]
-	all[component] = n
-	undo = func() error {
-		p.reloads.Lock()
-		defer p.reloads.Unlock()
-		all := scalesIn(p.journal)
-		if all[component] = before; !had {
-			delete(all, component)
-		}
-		return p.journal.Put(scaleKey, rawJSON(all))
+	if err := p.canRecord(); err != nil {
+		return err
 	}
-	return undo, p.journal.Put(scaleKey, rawJSON(all))
+	before, err := scalesIn(p.journal)
+	if err != nil {
+		return err
+	}
+	scales := maps.Clone(before)
+	scales[component] = n
+	kept := false
+	_, err = p.reloadTo(ctx, scales, false, control.CallerFrom(ctx).By, func() error {
+		err := p.noted(p.journal.Put(scaleKey, rawJSON(scales)))
+		kept = err == nil
+		return err
+	})
+	if err != nil && kept { // a command that fails has no effect later either
+		err = errors.Join(err, p.journal.Put(scaleKey, rawJSON(before)))
+	}
+	return err
 }
 
-func (p *Peer) loadOptions() profiles.LoadOptions {
-	return profiles.LoadOptions{UID: os.Geteuid(), Replicas: scalesIn(p.journal)}
+func loadOptions(scales map[string]int) profiles.LoadOptions {
+	return profiles.LoadOptions{UID: os.Geteuid(), Replicas: scales}
 }
 
 // checkMemory restarts an instance that has outgrown its maxMemoryRestart.

@@ -4,67 +4,75 @@ import (
 	"context"
 	"time"
 
-	"github.com/netresearch/go-cron"
-
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/profiles"
 	"github.com/seed-04209a44/peerd/supervisor"
 )
 
-// maxNap bounds how long the scheduler sleeps, so that a clock that jumps is
-// noticed.
-const maxNap = time.Minute
-
-// schedule starts timed one-shots when their time comes, until ctx ends. A run
-// that is due while the last one still lives is left out, and so is one whose
-// time passed while no peer was running.
+// schedule starts timed one-shots when their time comes, until ctx ends. It
+// goes by the wall clock, which it reads anew at least once a minute, for it may
+// be set.
 func (p *Peer) schedule(ctx context.Context) {
-	last := time.Now()
 	for {
 		plan, changed := p.planAndChange()
-		next := last.Add(maxNap)
+		now := wallClock()
+		wake := now.Add(lateness)
 		for _, s := range plan.Specs {
-			if at := nextRun(s, last); !at.IsZero() && at.Before(next) {
-				next = at
+			if s.Schedule == "" {
+				continue
+			}
+			p.attend(ctx, s, now)
+			if at := p.timetable.next(s, now); !at.IsZero() && at.Before(wake) {
+				wake = at
 			}
 		}
-		timer := time.NewTimer(time.Until(next))
+		timer := time.NewTimer(wake.Sub(now))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-changed:
-			timer.Stop()
-			continue
 		case <-timer.C:
 		}
-		now := time.Now()
-		if now.Before(last) || now.Sub(next) > maxNap {
-			last = now // the clock jumped: what lies between is not made up for
-			continue
-		}
-		for _, s := range plan.Specs {
-			if at := nextRun(s, last); !at.IsZero() && !at.After(now) {
-				p.runScheduled(ctx, s)
-			}
-		}
-		last = now
+		timer.Stop()
 	}
 }
 
-// nextRun is when a timed instance is due next after t; zero for others.
-func nextRun(s *profiles.Spec, t time.Time) time.Time {
-	if s.Schedule == "" || !s.Enabled {
-		return time.Time{}
+// wallClock is the time without the monotonic reading that would hide a clock
+// that was set.
+func wallClock() time.Time { return time.Now().Round(0) }
+
+// attend gives one instance what it is owed. A run that is due while the last
+// one still lives is left out.
+func (p *Peer) attend(ctx context.Context, s *profiles.Spec, now time.Time) {
+	if !s.Enabled {
+		p.degraded.set("schedule", p.timetable.suspend(s))
+		return
 	}
-	times, err := cron.ParseStandard(s.Schedule)
+	k := supervisor.KeyOf(s)
+	since, err := p.timetable.since(s, now)
+	p.degraded.set("schedule", err)
+	is := owed(s, since, now)
+	if is == nothing {
+		return
+	}
+	given, err := p.passage.order(ctx, "a schedule")
 	if err != nil {
-		return time.Time{} // the profile's check lets none through
+		return // the next program gives it
 	}
-	return times.Next(t)
+	defer given()
+	p.degraded.set("schedule", p.timetable.settle(s, now))
+	by := "schedule " + s.Schedule
+	if is == missed {
+		p.log.Warn("runs were missed", "component", k.String(), "schedule", s.Schedule, "since", since, "missedRuns", s.MissedRuns)
+		by += ", missed"
+	}
+	if is == onTime || s.MissedRuns == "once" {
+		p.runScheduled(ctx, s, by)
+	}
 }
 
-func (p *Peer) runScheduled(ctx context.Context, s *profiles.Spec) {
+func (p *Peer) runScheduled(ctx context.Context, s *profiles.Spec, by string) {
 	k := supervisor.KeyOf(s)
 	v, ok := p.sup.View(k)
 	if !ok || p.isUnwanted(k) {
@@ -74,7 +82,7 @@ func (p *Peer) runScheduled(ctx context.Context, s *profiles.Spec) {
 		p.log.Warn("the last run is not over; this one is left out", "component", k.String(), "schedule", s.Schedule)
 		return
 	}
-	if err := p.sup.Act(ctx, lifecycle.EvStart, lifecycle.CauseCommand, "schedule "+s.Schedule, k); err != nil && ctx.Err() == nil {
+	if err := p.sup.Act(ctx, lifecycle.EvStart, lifecycle.CauseCommand, by, k); err != nil && ctx.Err() == nil {
 		p.log.Error("cannot start a scheduled run", "component", k.String(), "error", err)
 	}
 }

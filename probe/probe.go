@@ -3,8 +3,13 @@ package probe
 import (
 	"context"
 	"errors"
+	"io/fs"
 	"strings"
+	"syscall"
 	"time"
+
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
 )
 
 // Spec is one check: exactly one of Exec, HTTP, TCP, GRPC, or Func is set.
@@ -23,6 +28,7 @@ type Spec struct {
 // Result of one check. Detail is bounded (4 KiB) and says why it failed.
 type Result struct {
 	OK     bool
+	Unable bool // it could not be made: this process lacks what it takes, and nothing is known of the component
 	Detail string
 	Took   time.Duration
 }
@@ -44,7 +50,19 @@ func Check(ctx context.Context, s Spec) Result {
 	if len(detail) > maxDetail {
 		detail = detail[:maxDetail]
 	}
-	return Result{OK: err == nil, Detail: strings.ToValidUTF8(detail, "\uFFFD"), Took: time.Since(start)}
+	return Result{OK: err == nil, Unable: unable(err), Detail: strings.ToValidUTF8(detail, "\uFFFD"), Took: time.Since(start)}
+}
+
+// unable reports whether a check failed for want of descriptors, memory or
+// processes here.
+func unable(err error) bool {
+	for _, e := range []syscall.Errno{syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM} {
+		if errors.Is(err, e) || status.Code(err) == codes.Unavailable && strings.Contains(err.Error(), e.Error()) {
+			return true
+		}
+	}
+	var fork *fs.PathError
+	return errors.Is(err, syscall.EAGAIN) && errors.As(err, &fork) && fork.Op == "fork/exec"
 }
 
 func check(ctx context.Context, s Spec) (detail string, err error) {

@@ -62,10 +62,12 @@ type Tracker struct {
 func (t *Tracker) Health() Health { return t.health }
 
 // Observe adds the result of a check that ended `since` after the start. The
-// first success makes healthy at once; after that, thresholds count.
+// first success makes healthy at once; after that, thresholds count. A check
+// that could not be made says nothing.
 func (t *Tracker) Observe(sch Schedule, r Result, since time.Duration) Health {
 	sch = sch.withDefaults()
 	switch {
+	case r.Unable:
 	case r.OK && t.health == Unhealthy:
 		t.count(sch.Successes, Healthy)
 	case r.OK:

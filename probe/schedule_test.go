@@ -15,7 +15,7 @@ func TestTracker(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		since   time.Duration // of every check
-		results string        // + passes, - fails
+		results string        // + passes, - fails, 0 cannot be made
 		want    string        // verdicts: ? unknown, h healthy, u unhealthy
 	}{
 		{"first success counts at once", 0, "+", "h"},
@@ -23,12 +23,13 @@ func TestTracker(t *testing.T) {
 		{"threshold of successes", time.Minute, "---+-++", "??uuuuh"},
 		{"start period forgives", time.Second, "-------", "???????"},
 		{"start period ends with a success", time.Second, "-+---", "?hhhu"},
+		{"what cannot be made says nothing", time.Minute, "+--00000-", "hhhhhhhhu"},
 		{"never up", 10 * time.Second, "---", "??u"},
 	} {
 		var tr Tracker
 		got := ""
 		for _, r := range c.results {
-			got += string("?hu"[tr.Observe(sch, Result{OK: r == '+'}, c.since)])
+			got += string("?hu"[tr.Observe(sch, Result{OK: r == '+', Unable: r == '0'}, c.since)])
 		}
 		if got != c.want {
 			t.Errorf("%s: %s gives %s, want %s", c.name, c.results, got, c.want)

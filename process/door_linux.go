@@ -22,6 +22,9 @@ type Door struct {
 	reserve     *reserve
 	closing     chan struct{}
 	running     sync.WaitGroup
+	// inherited are the children of the program that this one was before, which
+	// may be adopted yet.
+	inherited map[int]bool
 
 	// spawning is held for reading from before a fork until the child is
 	// known, and for writing while the reaper decides who is an orphan.
@@ -36,19 +39,50 @@ type Door struct {
 // Open prepares spawning: child subreaper, cgroup root where the host gives
 // one. It never fails for want of a feature: Containment says what is had.
 func Open() (*Door, error) {
+	h, held := hold()
+	return open(h, held, nil)
+}
+
+// Reopen is Open in a program that another one has become (see Become): the
+// children which that one had are left to be adopted for a minute, ended or not.
+func Reopen() (*Door, error) {
+	inherited := map[int]bool{}
+	for _, pid := range children() {
+		inherited[pid] = true
+	}
+	h, held := hold()
+	return open(h, held, inherited)
+}
+
+// hold finds the strongest means to hold trees that the host gives.
+func hold() (hierarchies, containment) {
 	h := findHierarchies()
 	h.sweep(time.Now())
 	switch {
 	case h.unified != "":
-		return open(h, cgroupV2)
+		return h, cgroupV2
 	case h.v1["freezer"] != "":
-		return open(h, cgroupFreezer)
+		return h, cgroupFreezer
 	}
-	return open(h, session)
+	return h, session
 }
 
 // open is Open with the containment decided.
-func open(h hierarchies, held containment) (*Door, error) {
+func open(h hierarchies, held containment, inherited map[int]bool) (*Door, error) {
+	d, err := makeDoor(h, held)
+	if err != nil {
+		return nil, err
+	}
+	d.inherited = inherited
+	d.begin()
+	return d, nil
+}
+
+// begin starts reaping orphans.
+func (d *Door) begin() { d.running.Go(d.reapOrphans) }
+
+// makeDoor is open before the first orphan is reaped.
+func makeDoor(h hierarchies, held containment) (*Door, error) {
 	null, err := os.OpenFile(os.DevNull, os.O_RDWR, 0)
 	if err != nil {
 		return nil, fmt.Errorf("cannot open the door to processes: %w", err)
@@ -62,7 +96,7 @@ func open(h hierarchies, held containment) (*Door, error) {
 		null.Close()
 		return nil, fmt.Errorf("cannot become the reaper of orphans: %w", err)
 	}
-	d := &Door{
+	return &Door{
 		hierarchies: h,
 		held:        held,
 		table:       &table{},
@@ -71,9 +105,7 @@ func open(h hierarchies, held containment) (*Door, error) {
 		closing:     make(chan struct{}),
 		known:       map[int]*Process{},
 		live:        map[*Process]bool{},
-	}
-	d.running.Go(d.reapOrphans)
-	return d, nil
+	}, nil
 }
 
 // Containment says how trees are held: "cgroup v2", "cgroup v1 freezer" or

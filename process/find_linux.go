@@ -18,9 +18,18 @@ import (
 // The leader is the oldest member that leads a session. A tree without any has
 // the Pid 0; [Door.Adopt] takes it all the same.
 func (d *Door) Find(name string) ([]Identity, error) {
-	trees, err := d.livingTrees(name)
+	return d.find(name, func(tree string) bool { return tree == name })
+}
+
+// FindAll is Find for all names that begin with a prefix.
+func (d *Door) FindAll(prefix string) ([]Identity, error) {
+	return d.find(prefix+"…", func(tree string) bool { return strings.HasPrefix(tree, prefix) })
+}
+
+func (d *Door) find(what string, fits func(name string) bool) ([]Identity, error) {
+	trees, err := d.livingTrees(fits)
 	if err != nil {
-		return nil, fmt.Errorf("cannot look for the processes of %q: %w", name, err)
+		return nil, fmt.Errorf("cannot look for the processes of %q: %w", what, err)
 	}
 	var found []Identity
 	for id, members := range trees {
@@ -44,14 +53,14 @@ func leaderOf(members []stat) (stat, bool) {
 	return slices.MinFunc(members, func(a, b stat) int { return cmp.Compare(a.start, b.start) }), true
 }
 
-// livingTrees are the members of each tree with the name; of the identity only
+// livingTrees are the members of each tree whose name fits; of the identity only
 // token and cgroup are set.
-func (d *Door) livingTrees(name string) (map[Identity][]stat, error) {
+func (d *Door) livingTrees(fits func(name string) bool) (map[Identity][]stat, error) {
 	switch d.held {
 	case cgroupV2:
-		return treesInCgroups(d.hierarchies.unified, name)
+		return treesInCgroups(d.hierarchies.unified, fits)
 	case cgroupFreezer:
-		return treesInCgroups(d.hierarchies.v1["freezer"], name)
+		return treesInCgroups(d.hierarchies.v1["freezer"], fits)
 	}
 	snap, err := d.table.snapshot(time.Now())
 	if err != nil {
@@ -59,7 +68,7 @@ func (d *Door) livingTrees(name string) (map[Identity][]stat, error) {
 	}
 	trees := map[Identity][]stat{}
 	for _, s := range snap.stats {
-		if token := snap.token(s); isTokenOf(token, name) {
+		if token := snap.token(s); fits(nameOf(token)) {
 			id := Identity{Token: token}
 			trees[id] = append(trees[id], s)
 		}
@@ -67,7 +76,7 @@ func (d *Door) livingTrees(name string) (map[Identity][]stat, error) {
 	return trees, nil
 }
 
-func treesInCgroups(dir, name string) (map[Identity][]stat, error) {
+func treesInCgroups(dir string, fits func(name string) bool) (map[Identity][]stat, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, err
@@ -75,7 +84,7 @@ func treesInCgroups(dir, name string) (map[Identity][]stat, error) {
 	trees := map[Identity][]stat{}
 	for _, entry := range entries {
 		token := tokenOfCgroup(entry.Name())
-		if !isTokenOf(token, name) {
+		if !fits(nameOf(token)) {
 			continue
 		}
 		id := Identity{Token: token, Cgroup: filepath.Join(dir, entry.Name())}
@@ -90,10 +99,10 @@ func treesInCgroups(dir, name string) (map[Identity][]stat, error) {
 	return trees, nil
 }
 
-// isTokenOf compares what comes before the nonce, which has no colon.
-func isTokenOf(token, name string) bool {
-	i := strings.LastIndexByte(token, ':')
-	return i >= 0 && token[:i] == name
+// nameOf is what comes before the nonce, which has no colon; "" for what is no
+// token.
+func nameOf(token string) string {
+	return token[:max(0, strings.LastIndexByte(token, ':'))]
 }
 
 // tokenOfCgroup is the reverse of cgroupName, for names without a colon.

@@ -132,7 +132,7 @@ func nested(how string) {
 
 // nofork starts a process where the user may have no more.
 func nofork(string) {
-	d, err := open(hierarchies{}, session)
+	d, err := open(hierarchies{}, session, nil)
 	if err != nil {
 		panic(err)
 	}

@@ -43,7 +43,7 @@ func eachContainment(t *testing.T, test func(t *testing.T, d *Door)) {
 
 func openAs(t testing.TB, h hierarchies, held containment) *Door {
 	t.Helper()
-	d, err := open(h, held)
+	d, err := open(h, held, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

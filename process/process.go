@@ -104,7 +104,17 @@ func (p *Process) Empty() <-chan struct{} { return p.empty }
 
 // Signal sends sig to every member of the tree, SIGCONT first where members
 // are stopped. A finished process is no error.
-func (p *Process) Signal(sig syscall.Signal) error { return p.tree.signal(sig) }
+func (p *Process) Signal(sig syscall.Signal) error {
+	var err error
+	p.reserve.use(func() error {
+		err = p.tree.signal(sig)
+		return err
+	})
+	return err
+}
+
+// SignalLeader sends sig to the leader alone. A finished one is no error.
+func (p *Process) SignalLeader(sig syscall.Signal) error { return p.leader.signal(sig) }
 
 // Kill sends SIGKILL to the whole tree, repeatedly until it is empty or ctx
 // ends, and returns what is left then (nil when empty). A member in state D
@@ -133,23 +143,37 @@ func (p *Process) Kill(ctx context.Context) []Member {
 // left lists what is there now; not nil unless the tree became empty. Members
 // that cannot be listed are stood for by the leader, in state "?".
 func (p *Process) left() []Member {
-	left, _ := p.tree.members()
+	left, _ := p.list()
 	select {
 	case <-p.empty:
 		return nil
 	default:
 	}
 	if len(left) == 0 {
-		return []Member{{Pid: p.id.Pid, State: "?"}}
+		return p.unlisted()
 	}
 	return left
 }
 
-// Members lists the living (zombies excluded) of the tree.
+// Members lists the living (zombies excluded) of the tree. Where they cannot be
+// listed, the leader stands for them, in state "?": none is never a guess.
 func (p *Process) Members() []Member {
-	members, _ := p.tree.members()
+	members, err := p.list()
+	if err != nil && len(members) == 0 {
+		return p.unlisted()
+	}
 	return members
 }
+
+func (p *Process) list() (members []Member, err error) {
+	p.reserve.use(func() error {
+		members, err = p.tree.members()
+		return err
+	})
+	return members, err
+}
+
+func (p *Process) unlisted() []Member { return []Member{{Pid: p.id.Pid, State: "?"}} }
 
 // Usage samples the tree.
 func (p *Process) Usage() (Usage, error) { return p.tree.usage() }

@@ -9,7 +9,8 @@ import (
 )
 
 // Reaping happens at most this often, however many children end; an orphan in
-// our own session is left to whoever may be waiting for it for claimGrace.
+// our own session is left to whoever may be waiting for it for claimGrace, and
+// so is one of Reopen, to be adopted.
 const (
 	reapPause  = 10 * time.Millisecond
 	claimGrace = time.Minute
@@ -60,7 +61,7 @@ func (d *Door) reapOnce(unclaimed map[int]time.Time, now time.Time) {
 			continue
 		}
 		since, waiting := unclaimed[pid]
-		if s.session != own || waiting && now.Sub(since) >= claimGrace {
+		if s.session != own && !d.inherited[pid] || waiting && now.Sub(since) >= claimGrace {
 			var status unix.WaitStatus
 			_, _ = wait4(pid, &status)
 			continue

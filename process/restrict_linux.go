@@ -90,14 +90,9 @@ func (o *order) noNewPrivileges() error {
 	return unix.Prctl(unix.PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0)
 }
 
-// inheritsSignals says whether this program blocks or ignores a signal that a
-// child would inherit: fork and exec reset only what the program handles.
-func inheritsSignals() bool {
-	var mask uint64
-	_, _, errno := unix.RawSyscall6(unix.SYS_RT_SIGPROCMASK, unix.SIG_BLOCK, 0, pointer(&mask), 8, 0, 0)
-	if errno != 0 || mask != 0 {
-		return true
-	}
+// ignoresSignals says whether this program ignores a signal that a child would
+// ignore then, too.
+func ignoresSignals() bool {
 	for sig := 1; sig <= lastSignal; sig++ {
 		if ignored(sig) {
 			return true

@@ -3,6 +3,7 @@ package process
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"os"
 	"strconv"
 	"sync"
@@ -85,6 +86,13 @@ func (h *sessionHolder) stats(since time.Time) ([]stat, error) {
 		}
 	}
 	return list, nil
+}
+
+// seen are the members known from the last look.
+func (h *sessionHolder) seen() map[int]uint64 {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return maps.Clone(h.known)
 }
 
 // anchored says that the leader's session is still the one it made: the kernel

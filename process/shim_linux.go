@@ -144,7 +144,7 @@ func (r reported) Unwrap() error {
 // needsShim says whether fork and exec alone cannot do it.
 func (d *Door) needsShim(s Spec) bool {
 	return s.Checksum != "" || s.Limits.NoFile > 0 || s.Limits.Nice != 0 || s.Limits.OOMScoreAdj != nil ||
-		s.Sandbox.restricts() || d.joins(s.Limits) || inheritsSignals()
+		s.Sandbox.restricts() || d.joins(s.Limits) || ignoresSignals()
 }
 
 // joins says whether the process has to enter cgroups of version 1, into which
@@ -191,7 +191,7 @@ func spawnThroughShim(s Spec, g group, attr *syscall.ProcAttr) (int, error) {
 	sys := *attr.Sys
 	sys.Credential = nil
 	shim.Sys = &sys
-	pid, err := syscall.ForkExec("/proc/self/exe", []string{shimName, strconv.Itoa(first)}, &shim)
+	pid, err := forkExec("/proc/self/exe", []string{shimName, strconv.Itoa(first)}, &shim)
 	answer.Close()
 	if err != nil {
 		return 0, err

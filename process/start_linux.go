@@ -3,6 +3,7 @@ package process
 import (
 	"errors"
 	"fmt"
+	"runtime"
 	"strings"
 	"syscall"
 
@@ -79,7 +80,7 @@ func (d *Door) spawn(s Spec, g group, token string) (id Identity, pidfd int, err
 	if d.needsShim(s) {
 		pid, err = spawnThroughShim(s, g, attr)
 	} else {
-		pid, err = syscall.ForkExec(s.Path, s.Args, attr)
+		pid, err = forkExec(s.Path, s.Args, attr)
 		err = explain(s, err)
 	}
 	if err != nil {
@@ -98,6 +99,19 @@ func (d *Door) spawn(s Spec, g group, token string) (id Identity, pidfd int, err
 	}
 	d.resetOOMScore(s, pid)
 	return id, pidfd, nil
+}
+
+// forkExec starts a program that has no signal blocked, whatever this one
+// blocks: the kernel hands down the mask of the thread that forks.
+func forkExec(path string, args []string, attr *syscall.ProcAttr) (int, error) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var none, own unix.Sigset_t
+	if err := unix.PthreadSigmask(unix.SIG_SETMASK, &none, &own); err != nil {
+		return 0, fmt.Errorf("cannot unblock signals: %w", err)
+	}
+	defer func() { _ = unix.PthreadSigmask(unix.SIG_SETMASK, &own, nil) }()
+	return syscall.ForkExec(path, args, attr)
 }
 
 // attributes are what the kernel sets up between fork and exec.

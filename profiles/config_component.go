@@ -36,11 +36,12 @@ type ComponentConfig struct {
 	Checksum  Checksum        `json:"checksum,omitempty" jsonschema_description:"Of the executable that is actually run."`
 	Logs      LogsConfig      `json:"logs,omitempty" jsonschema_description:"Bounds of the captured output."`
 
-	Schedule Cron        `json:"schedule,omitempty" jsonschema_description:"Runs as a one-shot at these times: minute hour day month weekday, or @hourly and the like; CRON_TZ=Europe/Berlin in front chooses the time zone."`
-	Forks    bool        `json:"forks,omitempty" jsonschema:"default=false" jsonschema_description:"A plain program that puts itself into the background: it ends with 0, and the process it leaves is the instance."`
-	OneShot  bool        `json:"oneShot,omitempty" jsonschema:"default=false" jsonschema_description:"A task that completes: exit 0 is its success."`
-	Hooks    HooksConfig `json:"hooks,omitempty" jsonschema_description:"Programs run around start and stop, inside their budgets."`
-	Watch    []string    `json:"watch,omitempty" jsonschema_description:"Files and folders; a change restarts the component. For development."`
+	Schedule   Cron        `json:"schedule,omitempty" jsonschema_description:"Runs as a one-shot at these times: minute hour day month weekday, or @hourly and the like; CRON_TZ=Europe/Berlin in front chooses the time zone."`
+	MissedRuns string      `json:"missedRuns,omitempty" jsonschema:"default=skip,enum=skip,enum=once" jsonschema_description:"What follows runs of schedule that fell due while no peer was there, the host slept or its clock jumped ahead: nothing, or one run for all of them."`
+	Forks      bool        `json:"forks,omitempty" jsonschema:"default=false" jsonschema_description:"A plain program that puts itself into the background: it ends with 0, and the process it leaves is the instance."`
+	OneShot    bool        `json:"oneShot,omitempty" jsonschema:"default=false" jsonschema_description:"A task that completes: exit 0 is its success."`
+	Hooks      HooksConfig `json:"hooks,omitempty" jsonschema_description:"Programs run around start and stop, inside their budgets."`
+	Watch      []string    `json:"watch,omitempty" jsonschema_description:"Files and folders; a change restarts the component. For development."`
 }
 
 // SecretConfig is one entry of `secrets`.

@@ -53,6 +53,7 @@ var fieldCases = []struct {
 	{key: "stopSignal", base: "", changed: "stopSignal: INT", kind: ChangeUpdate},
 	{key: "restart", base: "", changed: "restart: {limit: {count: 9}}", kind: ChangeUpdate},
 	{key: "health", base: "", changed: "health: {exec: [/bin/true]}", kind: ChangeUpdate},
+	{key: "missedRuns", base: "missedRuns: skip", changed: "missedRuns: once", kind: ChangeUpdate},
 	{key: "schedule", base: "schedule: '1 * * * *'", changed: "schedule: '2 * * * *'", kind: ChangeUpdate},
 	{key: "hooks", base: "", changed: "hooks: {preStop: [/bin/true]}", kind: ChangeUpdate},
 	{key: "watch", base: "", changed: "watch: [src]", kind: ChangeUpdate},

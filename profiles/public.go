@@ -42,6 +42,7 @@ func (s *Spec) Public() map[string]any {
 	set("sandbox", publicSandbox(s.Sandbox), s.Sandbox.restricts())
 	set("checksum", s.Checksum, s.Checksum != "")
 	set("schedule", s.Schedule, s.Schedule != "")
+	set("missedRuns", s.MissedRuns, s.Schedule != "")
 	set("oneShot", true, s.OneShot)
 	set("forks", true, s.Forks)
 	set("hooks", publicHooks(s.Hooks), len(publicHooks(s.Hooks)) > 0)

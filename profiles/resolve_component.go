@@ -71,7 +71,7 @@ func (l *loader) spec(c *component, p *Plan) *Spec {
 		Config: cfg.Config, User: string(cfg.User), OSGroup: string(cfg.OSGroup),
 		LaunchTimeout: time.Duration(cfg.LaunchTimeout), StopWait: time.Duration(cfg.ComponentStopWaitTime),
 		StopSignal: syscall.Signal(cfg.StopSignal), Checksum: string(cfg.Checksum),
-		Schedule: string(cfg.Schedule), OneShot: cfg.OneShot || cfg.Schedule != "", Forks: cfg.Forks,
+		Schedule: string(cfg.Schedule), MissedRuns: cfg.MissedRuns, OneShot: cfg.OneShot || cfg.Schedule != "", Forks: cfg.Forks,
 		Watch: c.absAll(cfg.Watch),
 		Hooks: Hooks{PreStart: cfg.Hooks.PreStart, PostStart: cfg.Hooks.PostStart, PreStop: cfg.Hooks.PreStop, PostStop: cfg.Hooks.PostStop},
 	}

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"path/filepath"
 )
 
 func (l *loader) connector(p *Plan) {
@@ -60,29 +59,8 @@ func (l *loader) controller(p *Plan) {
 		l.warnings = append(l.warnings, fmt.Sprintf("%s:%d:%d: controller.listen: %s is reachable from the network and without tls anyone there can read and change what passes", doc.file, at.line, at.column, cfg.Listen))
 	}
 	if cfg.Cluster != nil {
-		p.Controller.Cluster = doc.cluster(cfg.Cluster, p.Peer.StateDir)
+		p.Controller.Cluster = l.cluster(doc, cfg.Cluster, p)
 	}
-}
-
-func (doc *document) cluster(cfg *ClusterConfig, stateDir string) *ClusterSettings {
-	c := &ClusterSettings{Name: cfg.Name, Listen: cfg.Listen, Routes: cfg.Routes, StoreDir: doc.abs(cfg.StoreDir), URL: cfg.URL}
-	c.StoreDir = orElse(c.StoreDir, filepath.Join(stateDir, "cluster"))
-	doc.address("controller.cluster.listen", c.Listen)
-	for i, route := range c.Routes {
-		doc.address(fmt.Sprintf("controller.cluster.routes[%d]", i), route)
-	}
-	if c.URL != "" {
-		if err := checkURL(c.URL, "nats", "tls"); err != nil {
-			doc.complain("controller.cluster.url", "%v", err)
-		}
-		if c.Listen != "" || len(c.Routes) > 0 {
-			doc.complain("controller.cluster.url", "url uses an existing cluster; listen and routes are for an own one")
-		}
-	}
-	if len(c.Routes) > 0 && c.Listen == "" {
-		doc.complain("controller.cluster.routes", "routes need listen, where the other controllers reach this one")
-	}
-	return c
 }
 
 // address checks a host:port that may be empty.

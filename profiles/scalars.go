@@ -91,6 +91,13 @@ func (s *Signal) set(text string) error {
 	return nil
 }
 
+// ParseSignal reads a signal as a profile names it.
+func ParseSignal(text string) (syscall.Signal, error) {
+	var s Signal
+	err := s.set(text)
+	return syscall.Signal(s), err
+}
+
 func (s Signal) String() string { return signalName(syscall.Signal(s)) }
 
 // signalName gives SIGTERM for syscall.SIGTERM, and the number where a signal

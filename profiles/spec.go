@@ -64,12 +64,15 @@ type ControllerSettings struct {
 // Pass is one rule of who may join which targets and send what; see PassConfig.
 type Pass struct{ Names, Targets, Commands []string }
 
-// ClusterSettings are the `controller.cluster` section.
+// ClusterSettings are the `controller.cluster` section. With neither Listen nor
+// URL the controller is alone.
 type ClusterSettings struct {
 	Name, Listen string
 	Routes       []string
 	StoreDir     string
 	URL          string
+	TLS          TLSFiles // of the routes, or of the client of URL
+	Credentials  string
 }
 
 // TLSFiles name PEM files.
@@ -126,6 +129,7 @@ type Spec struct {
 	Checksum         string
 	Logs             Logs
 	Schedule         string
+	MissedRuns       string // skip | once
 	OneShot          bool
 	Forks            bool // the leader ends with 0, and the process it leaves is the instance
 	Hooks            Hooks

@@ -57,6 +57,7 @@ var specFields = []specField{
 	{"restart", changesLive, func(s *Spec) any { return s.Restart }},
 	{"health", changesLive, func(s *Spec) any { return s.Health }},
 	{"schedule", changesLive, func(s *Spec) any { return s.Schedule }},
+	{"missedRuns", changesLive, func(s *Spec) any { return s.MissedRuns }},
 	{"hooks", changesLive, func(s *Spec) any { return s.Hooks }},
 	{"watch", changesLive, func(s *Spec) any { return s.Watch }},
 }

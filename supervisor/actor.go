@@ -39,6 +39,7 @@ type actor struct {
 	// retrying: a saveMsg is on its way.
 	retrying bool
 	retired  bool
+	frozen   bool // it has saved itself, and hears nothing more
 }
 
 type timer struct {
@@ -75,9 +76,7 @@ func (a *actor) run(ctx context.Context) {
 
 func (a *actor) letGo() {
 	for _, msg := range a.mail.close() {
-		if e, ok := msg.(eventMsg); ok && e.verdict != nil {
-			e.verdict <- ErrStopped
-		}
+		refuse(msg)
 	}
 	for i := range a.timers {
 		a.stopTimer(lifecycle.Timer(i))
@@ -88,7 +87,18 @@ func (a *actor) letGo() {
 	}
 }
 
+// refuse answers who waits for an answer to what nobody heeds any more.
+func refuse(msg message) {
+	if e, ok := msg.(eventMsg); ok && e.verdict != nil {
+		e.verdict <- ErrStopped
+	}
+}
+
 func (a *actor) handleMessage(ctx context.Context, msg message) {
+	if a.frozen {
+		refuse(msg)
+		return
+	}
 	switch msg := msg.(type) {
 	case eventMsg:
 		a.heard = max(a.heard, msg.serial)
@@ -104,6 +114,8 @@ func (a *actor) handleMessage(ctx context.Context, msg message) {
 	case saveMsg:
 		a.retrying = false
 		a.save()
+	case saveYourselfMsg:
+		a.saveYourself(msg.to)
 	case retireMsg:
 		a.retired = true
 	}

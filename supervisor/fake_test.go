@@ -82,7 +82,7 @@ func (f *fake) live() {
 	for {
 		select {
 		case <-ready:
-			f.sink.Emit(lifecycle.Event{Kind: lifecycle.EvReady})
+			f.emit(lifecycle.Event{Kind: lifecycle.EvReady})
 			if f.b.lives > 0 {
 				end = time.After(f.b.lives)
 			}
@@ -108,7 +108,32 @@ func (f *fake) live() {
 	delete(f.w.alive, f.key)
 	f.w.downs = append(f.w.downs, f.key.Name)
 	f.w.mu.Unlock()
-	f.sink.Emit(lifecycle.Event{Kind: lifecycle.EvExited, Exit: exit, TreeEmpty: true})
+	f.emit(lifecycle.Event{Kind: lifecycle.EvExited, Exit: exit, TreeEmpty: true})
+}
+
+// emit tells whoever holds the fake now.
+func (f *fake) emit(e lifecycle.Event) {
+	f.w.mu.Lock()
+	sink := f.sink
+	f.w.mu.Unlock()
+	sink.Emit(e)
+}
+
+// Identity implements supervisor.Identifier.
+func (f *fake) Identity() []byte { return []byte(f.key.Name) }
+
+// Reattach implements supervisor.Reattacher: the fake goes on, and tells the
+// new supervisor.
+func (w *world) Reattach(_ context.Context, spec *profiles.Spec, a supervisor.Adoption, sink supervisor.Sink) supervisor.Handle {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f := w.alive[supervisor.KeyOf(spec)]
+	if f == nil || string(a.Live) != spec.Name || !a.Handed {
+		w.t.Errorf("%s is taken up as %+v and does not live", spec.Name, a)
+		return &fake{w: w}
+	}
+	f.sink = sink
+	return f
 }
 
 func (f *fake) Ask(time.Duration, string) {}
@@ -133,6 +158,13 @@ func (w *world) record(es []supervisor.Entry) error {
 	}
 	w.records = append(w.records, es...)
 	return nil
+}
+
+// refusing sets what the journal says.
+func (w *world) refusing(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.refuse = err
 }
 
 // run plays a test inside a bubble with a running supervisor.

@@ -13,9 +13,8 @@ import (
 type grouping struct {
 	name    string
 	conf    profiles.Group
-	members []Key // in start order
+	members []*node // in start order
 	crashes []time.Time
-	seen    map[Key]uint64 // generation of each member's last counted crash
 	// together is set while the members that a strategy takes down are on their
 	// way back up in order.
 	together bool
@@ -29,38 +28,32 @@ func (s *Supervisor) regroup(confs map[string]profiles.Group) {
 	for name, conf := range confs {
 		g := old[name]
 		if g == nil {
-			g = &grouping{name: name, seen: map[Key]uint64{}}
+			g = s.restoreGroup(name)
 		}
-		g.conf, g.members = conf, nil
+		g.conf = conf
 		s.groups[name] = g
 	}
 }
 
-func (s *Supervisor) groupOf(k Key) *grouping {
-	spec := s.specs[k]
-	if spec == nil || spec.Group == "" {
-		return nil
+// linkGroups gives each group its members.
+func (s *Supervisor) linkGroups() {
+	for _, g := range s.groups {
+		g.members = nil
 	}
-	g := s.groups[k.Application+"/"+spec.Group]
-	if g == nil {
-		return nil
-	}
-	if len(g.members) == 0 {
-		for _, m := range s.order {
-			if ms := s.specs[m]; ms != nil && m.Application == k.Application && ms.Group == spec.Group {
-				g.members = append(g.members, m)
-			}
+	for _, n := range s.list {
+		n.group = s.groups[n.key.Application+"/"+n.spec.Group]
+		if n.group != nil && n.place >= 0 {
+			n.group.members = append(n.group.members, n)
 		}
 	}
-	return g
 }
 
-// later lists the members that the group starts after k.
-func (g *grouping) later(k Key) []Key {
+// later lists the members that the group starts after n.
+func (g *grouping) later(n *node) []*node {
 	if g.conf.Strategy == "oneForOne" {
 		return nil
 	}
-	i := slices.Index(g.members, k)
+	i := slices.Index(g.members, n)
 	if i < 0 { // it is leaving the plan
 		return nil
 	}
@@ -74,43 +67,48 @@ func (g *grouping) count(now time.Time) bool {
 	return g.conf.Intensity > 0 && len(g.crashes) > g.conf.Intensity
 }
 
-// affected lists who else goes down when k crashed.
-func (g *grouping) affected(k Key) []Key {
+// affected reports whether m goes down when n crashed.
+func (g *grouping) affected(n, m *node) bool {
 	switch g.conf.Strategy {
 	case "oneForAll":
-		return slices.DeleteFunc(slices.Clone(g.members), func(m Key) bool { return m == k })
+		return m != n
 	case "restForOne":
-		return g.later(k)
+		return n.place >= 0 && m.place > n.place
 	}
-	return nil
+	return false
 }
 
 // watchGroup acts on the crash of a member.
-func (s *Supervisor) watchGroup(v *View) {
-	g := s.groupOf(v.Key)
+func (s *Supervisor) watchGroup(n *node, v *View) {
+	g, m := n.group, v.Machine
 	if g == nil {
 		return
 	}
-	m := v.Machine
-	if m.Desired == lifecycle.Up && m.Status == lifecycle.Running && s.allUp(g) {
+	if m.Desired == lifecycle.Up && m.Status == lifecycle.Running && g.allUp() {
 		g.together = false
 	}
 	crashed := m.Desired == lifecycle.Up && (m.Status == lifecycle.Backoff || m.Status == lifecycle.Failed)
-	if !crashed || g.seen[v.Key] == m.Generation {
+	if !crashed || n.crashed == m.Generation {
 		return
 	}
-	g.seen[v.Key] = m.Generation
+	n.crashed = m.Generation
 	if g.failed != "" {
 		return
 	}
-	if g.count(s.now()) || (m.Status == lifecycle.Failed && len(g.affected(v.Key)) > 0) {
+	var others []*node
+	for _, o := range g.members {
+		if o.actor != nil && g.affected(n, o) {
+			others = append(others, o)
+		}
+	}
+	if g.count(s.now()) || m.Status == lifecycle.Failed && len(others) > 0 {
 		s.failGroup(g, v)
 		return
 	}
-	for _, k := range g.affected(v.Key) {
-		if a := s.actor(k); a != nil && a.view.Load().Machine.Desired == lifecycle.Up && !a.view.Load().AtRest() {
+	for _, o := range others {
+		if ov := o.view(); ov.Machine.Desired == lifecycle.Up && !ov.AtRest() {
 			g.together = true
-			s.impose(k, lifecycle.Event{Kind: lifecycle.EvRestart, Cause: lifecycle.CauseDependency, Detail: v.Name + " of its group ended"})
+			o.impose(lifecycle.Event{Kind: lifecycle.EvRestart, Cause: lifecycle.CauseDependency, Detail: v.Name + " of its group ended"})
 		}
 	}
 }
@@ -122,11 +120,12 @@ func (s *Supervisor) failGroup(g *grouping, v *View) {
 	if v.Machine.Status == lifecycle.Failed {
 		g.failed = fmt.Sprintf("group %s failed: %s failed", g.name, v.Name)
 	}
-	for _, k := range g.members {
-		if a := s.actor(k); a != nil {
-			g.seen[k] = a.view.Load().Machine.Generation // its end is no further crash
+	for _, n := range g.members {
+		if n.actor == nil {
+			continue
 		}
-		s.impose(k, lifecycle.Event{Kind: lifecycle.EvGiveUp, Cause: lifecycle.CauseDependency, Detail: g.failed})
+		n.crashed = n.view().Machine.Generation // its end is no further crash
+		n.impose(lifecycle.Event{Kind: lifecycle.EvGiveUp, Cause: lifecycle.CauseDependency, Detail: g.failed})
 	}
 	if g.conf.OnFailure == "stopPeer" && s.opts.Escalate != nil {
 		s.opts.Escalate(g.failed)
@@ -134,57 +133,47 @@ func (s *Supervisor) failGroup(g *grouping, v *View) {
 }
 
 // forgive lets a failed group work again: an operator starts one of its members.
-func (s *Supervisor) forgive(k Key) {
-	if g := s.groupOf(k); g != nil && g.failed != "" {
+func (g *grouping) forgive() {
+	if g != nil && g.failed != "" {
 		g.failed, g.crashes = "", nil
 	}
 }
 
-func (s *Supervisor) allUp(g *grouping) bool {
-	for _, k := range g.members {
-		if a := s.actor(k); a != nil {
-			v := a.view.Load()
-			if _, pending := s.pending[k]; pending || (!v.Started() && s.comingUp(v)) {
-				return false
-			}
-		}
-	}
-	return true
+func (g *grouping) allUp() bool {
+	return !slices.ContainsFunc(g.members, (*node).onItsWay)
 }
 
-// groupGate keeps the members in order while they go down and come back
-// together. It is closed while a member lives that takes others with it, so
-// that no backoff is too short for them.
-func (s *Supervisor) groupGate(g *grouping, v *View) string {
-	k := v.Key
-	for _, m := range g.affected(k) {
-		a := s.actor(m)
-		if a == nil {
+// onItsWay reports whether a member of a group is not where it is to be.
+func (n *node) onItsWay() bool {
+	return n.actor != nil && (n.pending != nil || !n.view().Started() && n.comingUp())
+}
+
+// gate keeps the members in order while they go down and come back together.
+// It is closed while a member lives that takes others with it, so that no
+// backoff is too short for them.
+func (g *grouping) gate(n *node) string {
+	v := n.view()
+	for _, m := range g.members {
+		if m.actor == nil || !g.affected(n, m) {
 			continue
 		}
-		other := a.view.Load()
+		other := m.view()
 		if other.AtRest() || stuck(other) {
 			continue
 		}
-		_, pending := s.pending[m]
-		if pending || other.Machine.Status == lifecycle.Stopping || !v.AtRest() {
-			return fmt.Sprintf("its group restarts together: %s is still %s", m.Name, other.Machine.Status)
+		if m.pending != nil || other.Machine.Status == lifecycle.Stopping || !v.AtRest() {
+			return "its group restarts together: " + m.key.Name + " is still " + other.Machine.Status.String()
 		}
 	}
 	if !g.together {
 		return ""
 	}
 	for _, m := range g.members {
-		if m == k {
+		switch {
+		case m == n:
 			return ""
-		}
-		a := s.actor(m)
-		if a == nil {
-			continue
-		}
-		v := a.view.Load()
-		if _, pending := s.pending[m]; pending || (!v.Started() && s.comingUp(v)) {
-			return fmt.Sprintf("its group restarts in order: waiting for %s (it is %s)", m.Name, v.Machine.Status)
+		case m.onItsWay():
+			return "its group restarts in order: waiting for " + m.key.Name + " (it is " + m.view().Machine.Status.String() + ")"
 		}
 	}
 	return ""

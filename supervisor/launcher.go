@@ -86,4 +86,6 @@ type Adoption struct {
 	Status     lifecycle.Status // as history left it
 	State      lifecycle.State
 	Live       []byte // what its Identifier said
+	// Handed: the machine goes on by itself, and no EvRecovered is wanted.
+	Handed bool
 }

@@ -31,16 +31,18 @@ type (
 		live bool // only what can change without a restart differs
 		by   string
 	}
-	retireMsg struct{}
-	saveMsg   struct{}
+	saveYourselfMsg struct{ to chan<- Snapshot }
+	retireMsg       struct{}
+	saveMsg         struct{}
 )
 
-func (eventMsg) message()  {}
-func (timerMsg) message()  {}
-func (healthMsg) message() {}
-func (respecMsg) message() {}
-func (retireMsg) message() {}
-func (saveMsg) message()   {}
+func (eventMsg) message()        {}
+func (timerMsg) message()        {}
+func (healthMsg) message()       {}
+func (respecMsg) message()       {}
+func (saveYourselfMsg) message() {}
+func (retireMsg) message()       {}
+func (saveMsg) message()         {}
 
 // sink is the Sink of one generation.
 type sink struct {

@@ -1,9 +1,6 @@
 package supervisor
 
-import (
-	"github.com/seed-04209a44/peerd/lifecycle"
-	"github.com/seed-04209a44/peerd/profiles"
-)
+import "github.com/seed-04209a44/peerd/profiles"
 
 // Permit is what the owner of a supervisor says of an instance beyond its
 // dependencies. The zero value lets it run.
@@ -23,23 +20,4 @@ func (s *Supervisor) permit(spec *profiles.Spec) Permit {
 		return Permit{}
 	}
 	return s.opts.Permit(spec)
-}
-
-// gateOf is gate with what the owner says.
-func (s *Supervisor) gateOf(v *View) string {
-	if p := s.permit(v.Spec); p.Wait != "" {
-		return p.Wait
-	}
-	return s.gate(v)
-}
-
-// lost says why a living instance may not go on; "" is that it may.
-func (s *Supervisor) lost(v *View) string {
-	if v.Machine.Status != lifecycle.Starting && v.Machine.Status != lifecycle.Running {
-		return ""
-	}
-	if p := s.permit(v.Spec); p.Wait != "" && p.Leave {
-		return p.Wait
-	}
-	return s.lostDependency(v)
 }

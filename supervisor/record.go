@@ -1,6 +1,7 @@
 package supervisor
 
 import (
+	"slices"
 	"time"
 
 	"github.com/seed-04209a44/peerd/lifecycle"
@@ -12,6 +13,7 @@ type Entry struct {
 	At         time.Time
 	Transition lifecycle.Transition
 	Live       []byte // identity of the living generation, nil when none lives
+	Lost       int    // transitions just before this one that were given up, as the journal refused for too long
 }
 
 // retrySave is how long an actor waits before it offers the journal again what
@@ -19,7 +21,9 @@ type Entry struct {
 const retrySave = time.Second
 
 // maxUnsaved bounds what an actor remembers for a journal that refuses; beyond
-// it the oldest are lost, which the journal's gap shows.
+// it the oldest are given up, which the next one tells (Entry.Lost). How a
+// process ended is never given up: while the journal refuses none is started,
+// so there is one such end at most.
 const maxUnsaved = 256
 
 func (a *actor) entry(t lifecycle.Transition) Entry {
@@ -47,13 +51,22 @@ func (a *actor) save() {
 		a.settling = nil
 		return
 	}
-	if over := len(a.unsaved) - maxUnsaved; over > 0 {
-		a.unsaved = a.unsaved[over:]
+	for len(a.unsaved) > maxUnsaved {
+		a.unsaved = giveUpOldest(a.unsaved)
 	}
 	if !a.retrying {
 		a.retrying = true
 		time.AfterFunc(retrySave, func() { a.mail.put(saveMsg{}) })
 	}
+}
+
+// giveUpOldest drops the oldest entry that is not the end of a process. The one
+// after it tells.
+func giveUpOldest(unsaved []Entry) []Entry {
+	i := slices.IndexFunc(unsaved, func(e Entry) bool { return e.Transition.Exit == nil || e.Transition.Pid == 0 })
+	i = max(i, 0)
+	unsaved[i+1].Lost += unsaved[i].Lost + 1
+	return slices.Delete(unsaved, i, i+1)
 }
 
 // publish replaces the view and wakes whoever waits for a change.

@@ -1,13 +1,11 @@
 package supervisor_test
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"flag"
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -82,7 +80,7 @@ func simulate(t *testing.T, seed uint64) {
 
 // disturb does one of the things that happen to a peer.
 func (s *simulation) disturb() {
-	switch s.rand.IntN(12) {
+	switch s.rand.IntN(13) {
 	case 0, 1, 2:
 		s.command(lifecycle.EvStart)
 	case 3, 4:
@@ -94,9 +92,15 @@ func (s *simulation) disturb() {
 	case 8, 9:
 		s.reload(s.changedPlan())
 	case 10:
-		s.stage.outage(time.Duration(s.rand.IntN(30)) * time.Second)
+		mean := 2 * time.Minute
+		if s.rand.IntN(10) == 0 {
+			mean = 30 * time.Minute
+		}
+		s.stage.outage(time.Duration(s.rand.ExpFloat64() * float64(mean)))
 	case 11:
 		s.stage.strike(s.rand.IntN(10))
+	case 12:
+		s.reloadSame()
 	}
 }
 
@@ -108,6 +112,9 @@ func (s *simulation) command(kind lifecycle.EventKind) {
 		if all || s.rand.IntN(simulated) < n {
 			keys = append(keys, v.Key)
 		}
+	}
+	if kind == lifecycle.EvKill {
+		s.stage.force(keys)
 	}
 	if err := s.sup.Act(s.t.Context(), kind, lifecycle.CauseCommand, "operator", keys...); err != nil {
 		s.t.Fatal(err)
@@ -127,41 +134,58 @@ func (s *simulation) command(kind lifecycle.EventKind) {
 	}
 }
 
-// reload applies a plan.
+// reload applies a plan: what does not differ, and depends on nothing that
+// does, goes on.
 func (s *simulation) reload(next *profiles.Plan) {
 	changes := profiles.Diff(s.plan, next)
+	before, touched := s.sup.Views(), reach(s.plan, next, changes)
 	s.plan = next
 	clear(s.wish)
 	s.stage.plan(next)
 	if err := s.sup.Apply(s.t.Context(), next, changes, s.stage.known(), "reload"); err != nil {
 		s.t.Fatal(err)
 	}
+	synctest.Wait()
+	for _, v := range before {
+		now, ok := s.sup.View(v.Key)
+		if ok && !v.AtRest() && !touched[v.Name] && (now.Machine.Generation != v.Machine.Generation || now.Machine.Status != v.Machine.Status) {
+			s.stage.checkUntouched(v, now)
+		}
+	}
+}
+
+// reloadSame applies the plan that is in force already: nothing moves.
+func (s *simulation) reloadSame() {
+	before := s.sup.Views()
+	if err := s.sup.Apply(s.t.Context(), s.plan, profiles.Diff(s.plan, s.plan), s.stage.known(), "reload"); err != nil {
+		s.t.Fatal(err)
+	}
+	synctest.Wait()
+	for i, v := range s.sup.Views() {
+		if v != before[i] {
+			s.stage.broken(7, "an identical reload changes %s", v.Key)
+		}
+	}
 }
 
 // check holds the views against the model at a moment when nothing moves.
 func (s *simulation) check() {
-	for _, v := range s.sup.Views() {
-		m := v.Machine
-		if living := s.stage.living(v.Key); living != nil && living.generation != m.Generation {
-			s.t.Errorf("%s: generation %d lives, the view says %d", v.Key, living.generation, m.Generation)
-		} else if living == nil && !v.AtRest() {
-			s.t.Errorf("%s is %s, and nothing of it lives", v.Key, m.Status)
-		} else if living != nil && v.AtRest() {
-			s.t.Errorf("%s is %s, and it lives", v.Key, m.Status)
-		}
+	views := s.sup.Views()
+	for _, v := range views {
 		// A stop may still wait for dependents to go first; they are alive then.
-		if s.wish[v.Key] == down && v.AtRest() && m.Desired != lifecycle.Down {
-			s.t.Errorf("%s was stopped and is wanted %s (%s)", v.Key, m.Desired, m.Status)
-		}
-		if m.Status == lifecycle.Waiting && m.Reason == "" || m.Status == lifecycle.Failed && m.Reason == "" {
-			s.t.Errorf("%s is %s for no reason", v.Key, m.Status)
+		if m := v.Machine; s.wish[v.Key] == down && v.AtRest() && m.Desired != lifecycle.Down {
+			s.t.Errorf("%s was stopped and is wanted %s (%s, generation %d): %v", v.Key, m.Desired, m.Status, m.Generation, s.stage.tail(v.Key))
 		}
 	}
-	s.stage.check()
+	s.stage.check(views)
+	h := s.sup.Held()
+	if h.Mail > 0 || h.Wanted > 0 || h.Nodes != h.Actors || h.Listed != h.Actors || h.Actors != len(s.plan.Specs)+h.Leaving {
+		s.stage.broken(8, "at rest %s", h)
+	}
 }
 
 // finale: everything is stopped, in time, and stays down; then everything is
-// started, and whoever can run does.
+// started, and whoever can run does; then everything ends for good.
 func (s *simulation) finale() {
 	s.stage.calm()
 	s.commandAll(lifecycle.EvStop)
@@ -171,6 +195,11 @@ func (s *simulation) finale() {
 			s.t.Errorf("at the end %s is %s, wanted %s (%s)", v.Key, v.Machine.Status, v.Machine.Desired, v.Machine.Reason)
 		}
 	}
+	s.check()
+	clear(s.wish)
+	if h := s.sup.Held(); h.Pending+h.Leaving+h.Unsaved+h.Settling > 0 || h.Actors != len(s.plan.Specs) {
+		s.stage.broken(8, "when all is down, %s", h)
+	}
 	s.commandAll(lifecycle.EvStart)
 	after(time.Hour)
 	for _, v := range s.sup.Views() {
@@ -178,9 +207,34 @@ func (s *simulation) finale() {
 			s.t.Errorf("started at the end, %s is %s (%s)", v.Key, v.Machine.Status, v.Machine.Reason)
 		}
 	}
-	s.commandAll(lifecycle.EvKill)
-	after(time.Hour)
 	s.check()
+	s.drain()
+}
+
+// drain ends everything for good: what is refused from then on changes nothing.
+func (s *simulation) drain() {
+	if err := s.sup.Drain(s.t.Context(), lifecycle.CauseReload, "finale"); err != nil {
+		s.t.Error(err)
+	}
+	synctest.Wait()
+	s.check()
+	before := s.sup.Views()
+	next := s.changedPlan()
+	refused := []error{
+		s.sup.Apply(s.t.Context(), next, profiles.Diff(s.plan, next), nil, "too late"),
+		s.sup.Act(s.t.Context(), lifecycle.EvStart, lifecycle.CauseCommand, "too late", before[0].Key),
+	}
+	after(time.Hour)
+	for _, err := range refused {
+		if !errors.Is(err, supervisor.ErrDraining) {
+			s.stage.broken(7, "in the end a plan and a start are answered with %v", err)
+		}
+	}
+	for i, v := range s.sup.Views() {
+		if v != before[i] || !v.AtRest() {
+			s.stage.broken(7, "what was refused changes %s, which is %s", v.Key, v.Machine.Status)
+		}
+	}
 }
 
 func (s *simulation) commandAll(kind lifecycle.EventKind) {
@@ -191,109 +245,4 @@ func (s *simulation) commandAll(kind lifecycle.EventKind) {
 	if err := s.sup.Act(s.t.Context(), kind, lifecycle.CauseCommand, "finale", keys...); err != nil {
 		s.t.Fatal(err)
 	}
-}
-
-// firstPlan draws instances with dependencies on earlier ones, groups, orders
-// and policies.
-func (s *simulation) firstPlan() *profiles.Plan {
-	plan := &profiles.Plan{Groups: map[string]profiles.Group{
-		"app/one":  {Strategy: "oneForOne", Intensity: 20, Period: time.Minute},
-		"app/all":  {Strategy: "oneForAll", Intensity: 5, Period: time.Minute},
-		"app/rest": {Strategy: "restForOne", Intensity: 5, Period: time.Minute},
-	}}
-	for n := range simulated {
-		plan.Specs = append(plan.Specs, s.draw(n))
-	}
-	plan.Specs = ordered(plan.Specs)
-	return plan
-}
-
-// ordered sorts as a profile's plan is: dependencies first, then by launchOrder.
-func ordered(specs []*profiles.Spec) []*profiles.Spec {
-	rest := slices.Clone(specs)
-	slices.SortStableFunc(rest, func(a, b *profiles.Spec) int { return cmp.Compare(a.LaunchOrder, b.LaunchOrder) })
-	var out []*profiles.Spec
-	for len(rest) > 0 {
-		i := slices.IndexFunc(rest, func(s *profiles.Spec) bool {
-			return !slices.ContainsFunc(s.DependsOn, func(d profiles.Dependency) bool {
-				return slices.ContainsFunc(rest, func(r *profiles.Spec) bool { return r.Name == d.On })
-			})
-		})
-		out, rest = append(out, rest[i]), slices.Delete(rest, i, i+1)
-	}
-	return out
-}
-
-func (s *simulation) draw(n int) *profiles.Spec {
-	sp := spec(fmt.Sprintf("c%02d", n))
-	sp.Address = sp.Name
-	sp.StopWait = time.Duration(1+s.rand.IntN(20)) * time.Second
-	sp.Restart.ResetAfter = 10 * time.Minute
-	sp.Restart.Jitter = 0.2
-	if s.rand.IntN(4) == 0 {
-		sp.Restart.LimitCount, sp.Restart.LimitWithin = 3+s.rand.IntN(5), time.Minute
-	}
-	if s.rand.IntN(3) == 0 {
-		sp.Health = &profiles.Health{OnFailure: "restart"}
-	}
-	if n%10 == 9 {
-		sp.OneShot, sp.Restart.Mode = true, lifecycle.OnFailure
-	}
-	if s.rand.IntN(5) == 0 {
-		sp.LaunchOrder = 1 + n/10
-	}
-	for range s.rand.IntN(3) {
-		if n == 0 {
-			break
-		}
-		on, condition := s.rand.IntN(min(n, simulated*4/5)), "started"
-		if on%10 == 9 {
-			condition = "completed"
-		}
-		sp.DependsOn = append(sp.DependsOn, profiles.Dependency{On: fmt.Sprintf("c%02d", on), Condition: condition, Soft: s.rand.IntN(4) == 0})
-	}
-	switch {
-	case n >= 40 && n < 44:
-		sp.Group = "one"
-	case n >= 44 && n < 47:
-		sp.Group = "all"
-	case n >= 47 && n < 49:
-		sp.Group = "rest"
-	}
-	sp.LiveHash = sp.Name
-	return sp
-}
-
-// changedPlan draws a successor of the plan: some restart, some change live,
-// some are switched off or on, some leave, some come back.
-func (s *simulation) changedPlan() *profiles.Plan {
-	next := &profiles.Plan{Groups: s.plan.Groups}
-	before := map[string]*profiles.Spec{}
-	for _, sp := range s.plan.Specs {
-		before[sp.Name] = sp
-	}
-	for n := range simulated {
-		old := before[fmt.Sprintf("c%02d", n)]
-		if old == nil {
-			old = s.draw(n)
-		}
-		sp := *old
-		switch s.rand.IntN(60) {
-		case 0, 1:
-			sp.Hash = fmt.Sprint(sp.Name, s.rand.Uint64())
-			sp.StopWait = time.Duration(1+s.rand.IntN(20)) * time.Second
-		case 2:
-			sp.LiveHash = fmt.Sprint(sp.Name, s.rand.Uint64())
-			sp.StopWait = time.Duration(1+s.rand.IntN(20)) * time.Second
-		case 3:
-			sp.Enabled = !sp.Enabled
-		case 4:
-			if n >= simulated*4/5 && before[sp.Name] != nil {
-				continue // nobody depends on these
-			}
-		}
-		next.Specs = append(next.Specs, &sp)
-	}
-	next.Specs = ordered(next.Specs)
-	return next
 }

@@ -33,6 +33,8 @@ type Options struct {
 	Permit func(*profiles.Spec) Permit
 	// Changed is told that some view is newer; it must not block; may be nil.
 	Changed func()
+	// Groups is what an earlier supervisor has counted, as its Handover says.
+	Groups []GroupSnapshot
 	// Escalate is told that a group with onFailure stopPeer has failed; may be nil.
 	Escalate func(group string)
 }
@@ -48,30 +50,16 @@ type Supervisor struct {
 	actors atomic.Pointer[map[Key]*actor]
 
 	// Owned by Run:
-	order   []Key                  // start order of the plan
-	gates   map[Key]string         // what each actor was last told
-	pending map[Key]pendingStop    // stops that wait for dependents to go first
-	wanted  map[Key]start          // starts that the views do not show yet
-	leaving map[Key]bool           // out of the plan, going down
-	specs   map[Key]*profiles.Spec // as the plan has them
-	groups  map[string]*grouping   // by application/group
-	nodes   map[Key]*node          // the dependency graph
-	serial  uint64                 // of the last event sent
-	drains  []chan<- error         // who waits for everything to be down; nothing starts once there is one
-	wg      sync.WaitGroup
-}
-
-// pendingStop is a stop or restart held back until the dependents are down.
-type pendingStop struct {
-	event  lifecycle.Event
-	waited map[Key]bool // dependents it has waited for
-	sent   uint64       // its serial; 0 while it is held back
-}
-
-// start is an intent to start on its way to its actor.
-type start struct {
-	event lifecycle.Event
-	sent  uint64 // its serial; 0 while it is held back
+	order  []Key                // start order of the plan
+	nodes  map[Key]*node        // of all instances
+	list   []*node              // the same in start order; those that leave the plan come first
+	groups map[string]*grouping // by application/group
+	serial uint64               // of the last event sent
+	drains []chan<- error       // who waits for everything to be down; nothing starts once there is one
+	// settling wait for everything to be settled; frozen: nothing is decided any more.
+	settling []chan<- error
+	frozen   bool
+	wg       sync.WaitGroup
 }
 
 // Messages to the owner.
@@ -105,15 +93,20 @@ type Restored struct {
 	Live    []byte
 	Last    lifecycle.Transition
 	Changed bool // the definition it was launched by is not the plan's
+	// Rests says that it has completed or failed, as Last tells, and stays so
+	// unless Down.
+	Rests bool
+	Since time.Time // of Last, where it Rests
+	// Handed is what a Handover says of it; nil: its supervisor has died. Of what
+	// it holds Live alone counts, as what lives was looked for.
+	Handed *Snapshot
 }
 
 // New makes a supervisor; nothing happens before Run.
 func New(o Options) *Supervisor {
 	s := &Supervisor{
 		opts: o, mail: newMailbox[any](), done: make(chan struct{}),
-		gates: map[Key]string{}, pending: map[Key]pendingStop{}, leaving: map[Key]bool{},
-		wanted: map[Key]start{},
-		specs:  map[Key]*profiles.Spec{}, groups: map[string]*grouping{}, nodes: map[Key]*node{},
+		nodes: map[Key]*node{}, groups: map[string]*grouping{},
 	}
 	s.actors.Store(&map[Key]*actor{})
 	return s
@@ -136,6 +129,10 @@ func (s *Supervisor) Run(ctx context.Context) error {
 		}
 		var answers []func()
 		for _, msg := range s.mail.take() {
+			if s.frozen {
+				decline(msg)
+				continue
+			}
 			switch msg := msg.(type) {
 			case applyMsg:
 				err := s.apply(ctx, msg)
@@ -145,15 +142,24 @@ func (s *Supervisor) Run(ctx context.Context) error {
 				answers = append(answers, func() { msg.taken <- err })
 			case drainMsg:
 				s.drain(msg)
+			case settleMsg:
+				s.settling = append(s.settling, msg.settled)
+			case freezeMsg:
+				msg.frozen <- s.freeze()
 			case noticeMsg:
 				s.noticed(msg.key)
 			}
 		}
-		s.evaluate()
+		if !s.frozen {
+			s.evaluate()
+		}
 		for _, answer := range answers {
 			answer()
 		}
-		s.drained()
+		if !s.frozen {
+			s.drained()
+			s.settle()
+		}
 	}
 }
 
@@ -176,6 +182,14 @@ func (s *Supervisor) Act(ctx context.Context, kind lifecycle.EventKind, cause li
 	taken := make(chan error, 1)
 	e := lifecycle.Event{Kind: kind, Cause: cause, By: by}
 	return s.tell(ctx, intentMsg{e, keys, taken}, taken)
+}
+
+// ActOn is Act for one instance that is still of a generation; on one that has
+// gone on to a later generation the intent has no effect.
+func (s *Supervisor) ActOn(ctx context.Context, kind lifecycle.EventKind, cause lifecycle.Cause, by string, key Key, generation uint64) error {
+	taken := make(chan error, 1)
+	e := lifecycle.Event{Kind: kind, Cause: cause, By: by, Generation: generation}
+	return s.tell(ctx, intentMsg{e, []Key{key}, taken}, taken)
 }
 
 // Drain stops all instances in an order that respects their dependencies, and
@@ -248,8 +262,6 @@ var ErrGone = errors.New("instance is not in the plan")
 
 func (s *Supervisor) notice(k Key) { s.mail.put(noticeMsg{k}) }
 
-func (s *Supervisor) actor(k Key) *actor { return (*s.actors.Load())[k] }
-
 // setActor replaces the set of actors; a nil actor removes.
 func (s *Supervisor) setActor(k Key, a *actor) {
 	next := maps.Clone(*s.actors.Load())
@@ -259,14 +271,4 @@ func (s *Supervisor) setActor(k Key, a *actor) {
 		next[k] = a
 	}
 	s.actors.Store(&next)
-}
-
-func compareKeys(a, b Key) int {
-	if a.Application != b.Application {
-		if a.Application < b.Application {
-			return -1
-		}
-		return 1
-	}
-	return naturalCompare(a.Name, b.Name)
 }

@@ -22,8 +22,10 @@ func (p *program) actCommands() []*cli.Command {
 	verb := func(name, typ, usage, text string, extra ...cli.Flag) *cli.Command {
 		return &cli.Command{
 			Name: name, Usage: usage, ArgsUsage: "NAME…", Action: func(c *cli.Context) error { return p.act(c, typ) },
-			Description: describe(text+" Waits for the outcome and prints it for each instance; exits 1 when one failed, 4 when one was not done in time.",
-				"ccpc "+name+" ticker", "ccpc "+name+" --all --timeout 1m", "ccpc "+name+" --group workers -o json --watch"),
+			Description: describe(text+" Waits for the outcome and prints it for each instance; exits 1 when one failed, 4 when one was not done in time. "+
+				"With --target on one of its peers; with --all or --batch on all of them.",
+				"ccpc "+name+" ticker", "ccpc "+name+" --all --timeout 1m", "ccpc "+name+" --group workers -o json --watch",
+				"ccpc --controller https://controller-1:8062 --target billing "+name+" ticker --batch 1"),
 			Flags: append(append(append(selectionFlags(), waitFlags()...), batchFlag()), extra...),
 		}
 	}
@@ -32,7 +34,8 @@ func (p *program) actCommands() []*cli.Command {
 		verb("stop", control.OpStop, "stop instances in order", "Asks each component to stop, then signals it, then ends it by force, within its componentStopWaitTime."),
 		verb("restart", control.OpRestart, "stop and start instances", "Stops and starts instances.",
 			&cli.BoolFlag{Name: "rolling", Usage: "one replica after the other, each when the one before is running"}),
-		verb("kill", control.OpKill, "end instances by force", "Ends the whole process tree at once; the instance stays down."),
+		verb("kill", control.OpKill, "end instances by force", "Ends the whole process tree at once; the instance stays down. With --signal it does no such thing: it hands the signal to the process itself, as for a reload by HUP.",
+			&cli.StringFlag{Name: "signal", Aliases: []string{"s"}, Usage: "hand this signal to the instance's own process instead, and leave the rest to it"}),
 		{
 			Name: "scale", Usage: "change the number of replicas", ArgsUsage: "NAME N", Action: p.scale,
 			Description: describe("Starts or stops replicas at run time, until the next reload.", "ccpc scale ticker 3"),
@@ -53,8 +56,13 @@ func (p *program) act(c *cli.Context, typ string) error {
 	if err != nil {
 		return err
 	}
-	req := control.ActRequest{Selection: sel, NoWait: c.Bool("no-wait"), TimeoutMs: c.Duration("timeout").Milliseconds(), Rolling: c.Bool("rolling")}
-	return p.carryOut(c, typ, req)
+	req := control.ActRequest{Selection: sel, NoWait: c.Bool("no-wait"), TimeoutMs: c.Duration("timeout").Milliseconds(), Rolling: c.Bool("rolling"), Signal: c.String("signal")}
+	return p.carryOut(c, func(lines bool) ([]control.Outcome, error) {
+		if everyPeer(c) {
+			return p.rollOut(c, typ, req, lines)
+		}
+		return p.actOnOne(c, typ, req, lines)
+	})
 }
 
 func (p *program) scale(c *cli.Context) error {
@@ -65,17 +73,15 @@ func (p *program) scale(c *cli.Context) error {
 	if err != nil || n < 0 {
 		return usagef("the number of replicas must be 0 or more, not %q", c.Args().Get(1))
 	}
-	return p.carryOut(c, control.OpScale, control.ScaleRequest{NameRequest: control.NameRequest{Name: c.Args().First(), Application: c.String("app")}, Replicas: n})
+	req := control.ScaleRequest{NameRequest: control.NameRequest{Name: c.Args().First(), Application: c.String("app")}, Replicas: n}
+	return p.carryOut(c, func(lines bool) ([]control.Outcome, error) { return p.actOnOne(c, control.OpScale, req, lines) })
 }
 
-// carryOut runs an acting operation, tells its steps, and prints the outcomes.
-func (p *program) carryOut(c *cli.Context, typ string, req any) error {
+// carryOut runs an acting operation, which tells its steps, and prints the
+// outcomes.
+func (p *program) carryOut(c *cli.Context, do func(lines bool) ([]control.Outcome, error)) error {
 	lines := c.Bool("watch") && p.out.format == formatJSON
-	do := p.actOnOne
-	if c.IsSet("batch") {
-		do = p.rollOut
-	}
-	outcomes, err := do(c, typ, req, lines)
+	outcomes, err := do(lines)
 	if err != nil && len(outcomes) == 0 {
 		return err
 	}
@@ -103,6 +109,20 @@ func (p *program) actOnOne(c *cli.Context, typ string, req any, lines bool) ([]c
 		return nil, fmt.Errorf("cannot read the outcome of %s: %w", typ, err)
 	}
 	return outcomes, nil
+}
+
+// tellStep shows one step of an operation; where says of which peer.
+func (p *program) tellStep(item json.RawMessage, where string, lines bool) error {
+	var s control.Step
+	if err := json.Unmarshal(item, &s); err != nil {
+		return err
+	}
+	s.Name += where
+	if lines {
+		return p.out.json(s, "")
+	}
+	p.out.progress("%s", stepText(s))
+	return nil
 }
 
 func stepText(s control.Step) string {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -151,4 +152,11 @@ func (p *program) awaitBatch(c *cli.Context, b fleetBatch) (fleetBatch, error) {
 		}
 	}
 	return b, nil
+}
+
+// decodeStrictly refuses fields that v does not have.
+func decodeStrictly(data []byte, v any) error {
+	d := json.NewDecoder(bytes.NewReader(data))
+	d.DisallowUnknownFields()
+	return d.Decode(v)
 }

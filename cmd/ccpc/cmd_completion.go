@@ -178,5 +178,5 @@ func liveNames(ctx context.Context, l words) []string {
 	if cl.Call(ctx, control.OpPs, control.Selection{}, &instances) != nil {
 		return nil
 	}
-	return slices.DeleteFunc(displayNames(instances), func(n string) bool { return slices.Contains(l.names, n) })
+	return slices.DeleteFunc(displayNames(ofPeer("", instances)), func(n string) bool { return slices.Contains(l.names, n) })
 }

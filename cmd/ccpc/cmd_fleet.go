@@ -27,6 +27,7 @@ func (p *program) fleetCommands() []*cli.Command {
 			Flags:       []cli.Flag{&cli.StringFlag{Name: "status", Usage: "only those in this `STATUS`: created, pending, in_progress, succeeded or error"}},
 		},
 		p.batchCommand(),
+		p.clusterCommand(),
 	}
 }
 
@@ -95,15 +96,15 @@ func (p *program) channels(c *cli.Context) error {
 		return err
 	}
 	all := []fleetChannel{}
-	if err := manage(c, http.MethodGet, "/channels"+ofTarget(c, url.Values{}), nil, &all); err != nil {
+	if err := manage(c, http.MethodGet, "/channels"+ofTarget(c, url.Values{"wide": {"true"}}), nil, &all); err != nil {
 		return err
 	}
 	return p.out.value(all, func() error {
 		rows := make([][]string, len(all))
 		for i, ch := range all {
-			rows[i] = []string{ch.ID, escape(ch.Target, false), yesNo(ch.Active), yesNo(ch.Primary)}
+			rows[i] = []string{ch.ID, escape(ch.Target, false), dash(escape(ch.Connector, false)), dash(escape(ch.Node, false)), yesNo(ch.Active), yesNo(ch.Primary)}
 		}
-		return p.out.rows([]string{"CHANNEL", "TARGET", "ACTIVE", "PRIMARY"}, rows)
+		return p.out.rows([]string{"CHANNEL", "TARGET", "PEER", "CONTROLLER", "ACTIVE", "PRIMARY"}, rows)
 	})
 }
 

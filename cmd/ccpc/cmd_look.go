@@ -1,6 +1,8 @@
 package main
 
 import (
+	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 	"strconv"
@@ -16,12 +18,12 @@ func (p *program) lookCommands() []*cli.Command {
 	return []*cli.Command{
 		{
 			Name: "ps", Usage: "list instances", ArgsUsage: "[NAME…]", Action: p.ps,
-			Description: describe("Shows name, status, the component's own state, pid, uptime, restarts, health, CPU in cores and memory.", "ccpc ps", "ccpc ps ticker -o json", "ccpc ps --watch"),
+			Description: describe("Shows name, status, the component's own state, pid, uptime, restarts, health, CPU in cores and memory. With --target those of all its peers, each with its peer's name; a peer that does not answer is a row with the status unreachable, and the exit code is 5.", "ccpc ps", "ccpc ps ticker -o json", "ccpc ps --watch", "ccpc --controller https://controller-1:8062 --target billing ps"),
 			Flags:       append(selectionFlags(), &cli.BoolFlag{Name: "watch", Aliases: []string{"w"}, Usage: "print again whenever something changed"}),
 		},
 		{
 			Name: "get", Usage: "show everything about one instance", ArgsUsage: "NAME", Action: p.get,
-			Description: describe("Shows the resolved specification, the generation, the last exit, why it waits, its process tree and its recent transitions.", "ccpc get ticker", "ccpc get orders/ticker#2 -o yaml"),
+			Description: describe("Shows the resolved specification, the generation, the last exit, why it waits, its process tree and its recent transitions. With --target on all its peers, one after the other; with -o json an array.", "ccpc get ticker", "ccpc get orders/ticker#2 -o yaml"),
 			Flags:       []cli.Flag{appFlag()},
 		},
 		{
@@ -40,17 +42,22 @@ func (p *program) ps(c *cli.Context) error {
 	if c.Bool("watch") {
 		return p.watchInstances(c, sel)
 	}
-	instances := []control.Instance{}
-	if err := call(c, control.OpPs, sel, &instances); err != nil {
-		return err
+	instances, missing := listInstances(c, sel)
+	if instances == nil {
+		return missing
 	}
-	return p.out.value(instances, func() error { return p.instanceTable(instances) })
+	return errors.Join(p.out.value(instances, func() error { return p.instanceTable(instances) }), missing)
 }
 
-// instanceTable has a column for reasons only when an instance gives one.
-func (p *program) instanceTable(instances []control.Instance) error {
+// instanceTable has a column for peers only when several were asked, and one for
+// reasons only when an instance gives one.
+func (p *program) instanceTable(instances []listed) error {
 	header := []string{"NAME", "STATUS", "STATE", "PID", "UPTIME", "RESTARTS", "HEALTH", "CPU", "MEMORY"}
-	reasons := slices.ContainsFunc(instances, func(i control.Instance) bool { return i.Reason != "" })
+	peers := slices.ContainsFunc(instances, func(i listed) bool { return i.Peer != "" })
+	if peers {
+		header = append([]string{"PEER"}, header...)
+	}
+	reasons := slices.ContainsFunc(instances, func(i listed) bool { return why(i.Instance) != "" })
 	if reasons {
 		header = append(header, "REASON")
 	}
@@ -64,24 +71,41 @@ func (p *program) instanceTable(instances []control.Instance) error {
 				up = uptime(time.Since(*i.StartedAt))
 			}
 		}
-		rows[n] = []string{names[n], p.out.status(i.Status), dash(i.State), pid, up, strconv.Itoa(i.Restarts), p.out.status(dash(i.Health)), cpu, memory}
+		rows[n] = []string{dash(names[n]), p.out.status(i.Status), dash(i.State), pid, up, strconv.Itoa(i.Restarts), p.out.status(dash(i.Health)), cpu, memory}
+		if peers {
+			rows[n] = append([]string{escape(i.Peer, false)}, rows[n]...)
+		}
 		if reasons {
-			rows[n] = append(rows[n], escape(i.Reason, false))
+			rows[n] = append(rows[n], escape(why(i.Instance), false))
 		}
 	}
 	return p.out.rows(header, rows)
 }
 
-// displayNames qualifies the names that several applications share.
-func displayNames(instances []control.Instance) []string {
-	count := map[string]int{}
+// why is what there is to say of an instance's status: the reason or its own
+// word, and when it starts next.
+func why(i control.Instance) string {
+	text := cmp.Or(i.Reason, i.Says)
+	if i.NextStartAt == nil {
+		return text
+	}
+	next := "next start " + i.NextStartAt.Local().Format(time.DateTime)
+	if text == "" {
+		return next
+	}
+	return text + "; " + next
+}
+
+// displayNames qualifies the names that several applications of a peer share.
+func displayNames(instances []listed) []string {
+	count := map[[2]string]int{}
 	for _, i := range instances {
-		count[i.Name]++
+		count[[2]string{i.Peer, i.Name}]++
 	}
 	names := make([]string, len(instances))
 	for n, i := range instances {
 		names[n] = i.Name
-		if count[i.Name] > 1 {
+		if count[[2]string{i.Peer, i.Name}] > 1 {
 			names[n] = i.Application + "/" + i.Name
 		}
 	}
@@ -93,6 +117,9 @@ func (p *program) get(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
+	if wholeTarget(c) {
+		return p.getOnAll(c, req)
+	}
 	var d control.Detail
 	if err := call(c, control.OpGet, req, &d); err != nil {
 		return err
@@ -101,6 +128,10 @@ func (p *program) get(c *cli.Context) error {
 }
 
 func (p *program) detail(d control.Detail) error {
+	pid, cpu, memory := "-", "-", "-"
+	if d.Pid > 0 {
+		pid, cpu, memory = strconv.Itoa(d.Pid), fmt.Sprintf("%.2f", d.CPU), bytesText(d.Memory)
+	}
 	facts := [][]string{
 		{"Name", d.Name},
 		{"Application", d.Application},
@@ -108,14 +139,14 @@ func (p *program) detail(d control.Detail) error {
 		{"Status", p.out.status(d.Status)},
 		{"Desired", d.Desired},
 		{"State", dash(d.State)},
-		{"Reason", dash(escape(d.Reason, false))},
+		{"Reason", dash(escape(why(d.Instance), false))},
 		{"Generation", strconv.FormatUint(d.Generation, 10)},
-		{"Pid", strconv.Itoa(d.Pid)},
+		{"Pid", pid},
 		{"Restarts", strconv.Itoa(d.Restarts)},
 		{"Health", dash(d.Health)},
 		{"CCP", ccpText(d.Instance)},
-		{"CPU", fmt.Sprintf("%.2f", d.CPU)},
-		{"Memory", bytesText(d.Memory)},
+		{"CPU", cpu},
+		{"Memory", memory},
 		{"Last exit", dash(exitText(d.LastExit))},
 		{"Dropped log bytes", strconv.FormatInt(d.Dropped, 10)},
 	}

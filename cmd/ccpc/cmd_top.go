@@ -31,10 +31,10 @@ const (
 
 // watchInstances prints the instances whenever one changed, until Ctrl-C.
 func (p *program) watchInstances(c *cli.Context, sel control.Selection) error {
-	var before []control.Instance
+	var before []listed
 	return p.repeat(c.Context, watchInterval, func() error {
-		now := []control.Instance{}
-		if err := call(c, control.OpPs, sel, &now); err != nil {
+		now, err := listInstances(c, sel)
+		if now == nil { // an error beside rows is in the rows
 			return err
 		}
 		if before != nil && reflect.DeepEqual(before, now) {
@@ -81,12 +81,13 @@ func (p *program) top(c *cli.Context) error {
 	if interval <= 0 {
 		return usagef("--interval must be above 0")
 	}
-	look := func() ([]control.Instance, control.PeerStatus, error) {
-		instances, status := []control.Instance{}, control.PeerStatus{}
-		if err := call(c, control.OpPs, sel, &instances); err != nil {
-			return nil, status, err
+	look := func() ([]listed, string, error) {
+		instances, err := listInstances(c, sel)
+		if instances == nil {
+			return nil, "", err
 		}
-		return instances, status, call(c, control.OpStatus, nil, &status)
+		header, err := p.topHeader(c, instances)
+		return instances, header, err
 	}
 	if !p.out.stdoutTerminal || p.out.format != formatTable {
 		return p.repeat(c.Context, interval, func() error {
@@ -100,24 +101,41 @@ func (p *program) top(c *cli.Context) error {
 	ctx, leave := p.enterScreen(c.Context)
 	defer leave()
 	return p.repeat(ctx, interval, func() error {
-		instances, status, err := look()
+		instances, header, err := look()
 		if err != nil {
 			return err
 		}
-		return p.drawScreen(instances, status)
+		return p.drawScreen(instances, header)
 	})
 }
 
-// drawScreen paints one frame over the last one, without a flicker.
-func (p *program) drawScreen(instances []control.Instance, s control.PeerStatus) error {
-	var frame strings.Builder
-	screen := *p.out
-	screen.w = &frame
-	painter := &program{out: &screen}
+// topHeader is the first line of the live screen.
+func (p *program) topHeader(c *cli.Context, instances []listed) (string, error) {
+	if wholeTarget(c) {
+		peers, counts := map[string]bool{}, map[string]int{}
+		for _, i := range instances {
+			peers[i.Peer] = true
+			counts[i.Status]++
+		}
+		return fmt.Sprintf("target %s  %d peers  %s", c.String("target"), len(peers), countsText(counts)), nil
+	}
+	var s control.PeerStatus
+	if err := call(c, control.OpStatus, nil, &s); err != nil {
+		return "", err
+	}
 	header := "peer " + s.Peer + "  up " + uptime(time.Duration(s.UptimeMs)*time.Millisecond) + "  " + countsText(s.Counts)
 	if len(s.Degraded) > 0 {
 		header += "  " + p.out.paint("31", "degraded: "+escape(strings.Join(s.Degraded, "; "), false))
 	}
+	return header, nil
+}
+
+// drawScreen paints one frame over the last one, without a flicker.
+func (p *program) drawScreen(instances []listed, header string) error {
+	var frame strings.Builder
+	screen := *p.out
+	screen.w = &frame
+	painter := &program{out: &screen}
 	if err := screen.printf("%s\n%s  q quits\n\n", header, time.Now().Format(time.TimeOnly)); err != nil {
 		return err
 	}

@@ -72,9 +72,13 @@ func orNothing(s string) string {
 }
 
 // selection reads names, --all, --app and --group. needed says whether naming
-// nothing is an error rather than everything.
+// nothing is an error rather than everything. With a whole target --all means
+// all of its peers, and their instances where nothing else is said.
 func selection(c *cli.Context, needed bool) (control.Selection, error) {
 	s := control.Selection{Names: c.Args().Slice(), All: c.Bool("all"), Application: c.String("app"), Group: c.String("group")}
+	if wholeTarget(c) && (len(s.Names) > 0 || s.Application != "" || s.Group != "") {
+		s.All = false
+	}
 	switch {
 	case s.All && len(s.Names) > 0:
 		return s, usagef("%s takes names or --all, not both", c.Command.Name)
@@ -92,7 +96,7 @@ func appFlag() cli.Flag {
 
 func selectionFlags() []cli.Flag {
 	return []cli.Flag{
-		&cli.BoolFlag{Name: "all", Usage: "all instances"},
+		&cli.BoolFlag{Name: "all", Usage: "all instances; with --target and a NAME: on all of its peers"},
 		appFlag(),
 		&cli.StringFlag{Name: "group", Usage: "all instances of the group `G`"},
 	}

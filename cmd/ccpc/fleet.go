@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"encoding/json"
@@ -29,7 +30,7 @@ func fleetFlags() []cli.Flag {
 	return []cli.Flag{
 		&cli.StringFlag{Name: "controller", Usage: "`URL` of a controller: act on a peer of its fleet"},
 		&cli.StringFlag{Name: "target", Usage: "`ID` of the target whose peers are meant"},
-		&cli.BoolFlag{Name: "primary", Usage: "of the target's peers the primary; else the one with the least to do"},
+		&cli.BoolFlag{Name: "primary", Usage: "of the target's peers the primary"},
 		&cli.StringFlag{Name: "peer", Usage: "of the target's peers the one with this `NAME`, or on this channel"},
 		&cli.StringFlag{Name: "identifier", Usage: "`ID` of the controller's exchange", Value: "exchange"},
 		&cli.StringFlag{Name: "ca", Usage: "`FILE` with the authorities of the controller's certificate"},
@@ -97,18 +98,36 @@ func connect(ctx context.Context, c *cli.Context) (client, error) {
 	return f.Target(c.String("target"), to), nil
 }
 
-// fleetChannel is a channel as the controller lists it.
-type fleetChannel struct {
-	ID      string `json:"id"`
-	Target  string `json:"targetId"`
-	Active  bool   `json:"active"`
-	Primary bool   `json:"primary"`
+// wholeTarget tells whether all peers of a target are meant: none is chosen.
+func wholeTarget(c *cli.Context) bool {
+	return c.String("controller") != "" && c.String("target") != "" && !c.Bool("primary") && c.String("peer") == ""
 }
 
+// fleetChannel is a channel as the controller lists it.
+type fleetChannel struct {
+	ID        string `json:"id"`
+	Target    string `json:"targetId"`
+	Active    bool   `json:"active"`
+	Primary   bool   `json:"primary"`
+	Node      string `json:"node,omitempty"`
+	Connector string `json:"connector,omitempty"`
+}
+
+// peer is the name of the peer on a channel, or the channel's where it has none.
+func (ch fleetChannel) peer() string { return cmp.Or(ch.Connector, ch.ID) }
+
+// channelsOf are the channels in use of a target; none is an error.
 func channelsOf(ctx context.Context, f *api.FleetClient, target string) ([]fleetChannel, error) {
 	var all []fleetChannel
-	err := f.Do(ctx, http.MethodGet, "/targets/"+url.PathEscape(target)+"/channels", nil, &all)
-	return slices.DeleteFunc(all, func(ch fleetChannel) bool { return !ch.Active }), err
+	err := f.Do(ctx, http.MethodGet, "/targets/"+url.PathEscape(target)+"/channels?wide=true", nil, &all)
+	if err != nil {
+		return nil, err
+	}
+	all = slices.DeleteFunc(all, func(ch fleetChannel) bool { return !ch.Active })
+	if len(all) == 0 {
+		return nil, control.Errorf(control.CodeNotFound, "target %q has no peer: `ccpc targets` lists those that are there", target)
+	}
+	return all, nil
 }
 
 // channelOf finds the channel with that ID, or of the peer with that name.
@@ -119,23 +138,10 @@ func channelOf(ctx context.Context, f *api.FleetClient, target, name string) (st
 	}
 	var names []string
 	for _, ch := range channels {
-		if ch.ID == name {
+		if ch.ID == name || ch.Connector == name {
 			return ch.ID, nil
 		}
-		peer := peerOn(ctx, f, ch)
-		if peer == name {
-			return ch.ID, nil
-		}
-		names = append(names, peer)
+		names = append(names, ch.peer())
 	}
-	return "", control.Errorf(control.CodeNotFound, "no peer %q belongs to target %q; there is %s", name, target, dash(strings.Join(names, ", ")))
-}
-
-// peerOn asks who is on a channel; a peer that does not answer is its channel.
-func peerOn(ctx context.Context, f *api.FleetClient, ch fleetChannel) string {
-	var s control.PeerStatus
-	if err := f.Target(ch.Target, api.To{Channel: ch.ID}).Call(ctx, control.OpStatus, nil, &s); err != nil {
-		return ch.ID
-	}
-	return s.Peer
+	return "", control.Errorf(control.CodeNotFound, "no peer %q belongs to target %q; there is %s", name, target, strings.Join(names, ", "))
 }

@@ -187,7 +187,7 @@ func (p *printer) status(s string) string {
 	switch s {
 	case "running", "completed", "healthy", "started":
 		return p.paint("32", s)
-	case "failed", "unhealthy", "timeout":
+	case "failed", "unhealthy", "timeout", unreachable:
 		return p.paint("31", s)
 	case "starting", "stopping", "waiting", "backoff":
 		return p.paint("33", s)

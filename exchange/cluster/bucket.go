@@ -14,15 +14,22 @@ import (
 // key is under way. It does not tell who was first.
 const codeInFlight = jetstream.ErrorCode(10164)
 
-// tries bounds how often such a write is tried again, pause apart.
+// codeNoReplicas is its refusal of replicas by a server that is alone.
+const codeNoReplicas = jetstream.ErrorCode(10074)
+
+// tries bounds how often such a write is tried again, pause apart. A write that
+// nobody has seen, as a bucket has no leader for the moment, is tried again for
+// as long as choosing one takes.
 const (
-	tries = 50
-	pause = 2 * time.Millisecond
+	tries    = 50
+	pause    = 2 * time.Millisecond
+	patience = 12 * time.Second
 )
 
 type natsBucket struct {
 	kv      jetstream.KeyValue
 	js      jetstream.JetStream
+	stream  jetstream.Stream
 	subject string // what the keys come after
 	ttl     time.Duration
 }
@@ -33,7 +40,7 @@ func (b *natsBucket) Get(ctx context.Context, key string) (Entry, error) {
 	case errors.Is(err, jetstream.ErrKeyNotFound):
 		return Entry{}, ErrNotFound
 	case err != nil:
-		return Entry{}, fmt.Errorf("cannot read %s: %w", key, err)
+		return Entry{}, fmt.Errorf("cannot read %s: %w", key, explain(err))
 	}
 	return Entry{Key: key, Value: e.Value(), Revision: e.Revision()}, nil
 }
@@ -90,70 +97,40 @@ func (b *natsBucket) Delete(ctx context.Context, key string, after uint64) error
 	return named(key, retry(ctx, func() error { return b.kv.Purge(ctx, encodeKey(key), o...) }))
 }
 
-// Watch implements Bucket. A connection in this process is not lost; the
-// watcher of a longer one goes on where it was.
-func (b *natsBucket) Watch(ctx context.Context, prefix string, f func(Entry)) error {
-	pattern := ">"
-	if prefix != "" {
-		pattern = encodeKey(prefix) + ".>"
-	}
-	w, err := b.kv.Watch(ctx, pattern)
-	if err != nil {
-		return fmt.Errorf("cannot watch %q: %w", prefix, err)
-	}
-	defer func() { _ = w.Stop() }()
-	ready := false
-	for {
-		var e jetstream.KeyValueEntry
-		var open bool
-		select {
-		case e, open = <-w.Updates():
-		case <-ctx.Done():
-			return nil
-		}
-		switch {
-		case !open && ctx.Err() != nil:
-			return nil
-		case !open:
-			return fmt.Errorf("the watch of %q broke", prefix)
-		case e == nil:
-			ready = true
-			f(Entry{Ready: true})
-		case e.Operation() == jetstream.KeyValuePut:
-			f(Entry{Key: decodeKey(e.Key()), Value: e.Value(), Revision: e.Revision()})
-		case ready:
-			f(Entry{Key: decodeKey(e.Key()), Revision: e.Revision(), Deleted: true})
-		}
-	}
-}
-
-// retry does a write again that was refused for a reason that passes.
+// retry does a write again that was refused for a reason that passes: nobody
+// has seen it, or another one of the key is under way. One that may have been
+// taken is not done again.
 func retry(ctx context.Context, write func() error) error {
+	unseen := time.Now().Add(patience)
 	for n := 0; ; n++ {
 		err := write()
-		var api *jetstream.APIError
-		if !errors.As(err, &api) || api.ErrorCode != codeInFlight || n == tries {
+		wait := pause
+		switch {
+		case hasCode(err, codeInFlight) && n < tries:
+		case unanswered(err) && time.Now().Before(unseen):
+			wait = askAgain
+		default:
 			return err
 		}
-		timer := time.NewTimer(pause)
-		select {
-		case <-timer.C:
-		case <-ctx.Done():
-			timer.Stop()
-			return ctx.Err()
+		if pauseFor(ctx, wait) != nil {
+			return err
 		}
 	}
 }
 
 // named names the key in an error, and a lost race as such.
 func named(key string, err error) error {
-	var api *jetstream.APIError
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, jetstream.ErrKeyExists),
-		errors.As(err, &api) && api.ErrorCode == jetstream.JSErrCodeStreamWrongLastSequence:
+	case errors.Is(err, jetstream.ErrKeyExists), hasCode(err, jetstream.JSErrCodeStreamWrongLastSequence):
 		return fmt.Errorf("%s: %w", key, ErrConflict)
 	}
-	return fmt.Errorf("cannot write %s: %w", key, err)
+	return fmt.Errorf("cannot write %s: %w", key, explain(err))
+}
+
+// hasCode tells whether JetStream refused something with a code.
+func hasCode(err error, code jetstream.ErrorCode) bool {
+	var api *jetstream.APIError
+	return errors.As(err, &api) && api.ErrorCode == code
 }

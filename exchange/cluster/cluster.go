@@ -29,13 +29,21 @@ type Engine interface {
 	// first made with.
 	Bucket(ctx context.Context, name string, o BucketOptions) (Bucket, error)
 	// Serve answers requests on a subject, each in a goroutine of its own, until
-	// ctx ends; it returns when the last is answered. An error of answer is sent
-	// to the one who asked, as text.
-	Serve(ctx context.Context, subject string, answer func(context.Context, []byte) ([]byte, error)) error
+	// ctx ends; it returns when the last is answered.
+	Serve(ctx context.Context, subject string, answer Answer) error
 	// Request asks on a subject, which must be served by at most one node, and
-	// waits for the answer until ctx ends. ErrNobody comes at once.
-	Request(ctx context.Context, subject string, data []byte) ([]byte, error)
+	// waits for the answer until ctx ends; the one who answers is told then, if it
+	// can be. ErrNobody comes at once. Answers before the last are handed to each,
+	// in order, from the calling goroutine; an error of it ends the request. If
+	// they come faster than it takes them, the request fails; none is left out.
+	// With a nil each there are none.
+	Request(ctx context.Context, subject string, data []byte, each func([]byte) error) ([]byte, error)
 }
+
+// Answer answers a request. An error is sent to the one who asked, as text. part
+// sends what comes before the last answer, from one goroutine; it is nil if that
+// is not wanted. ctx ends when nobody waits for the answer any more.
+type Answer func(ctx context.Context, data []byte, part func([]byte) error) ([]byte, error)
 
 // BucketOptions of a bucket.
 type BucketOptions struct {

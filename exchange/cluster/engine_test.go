@@ -4,53 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
-	"go.uber.org/goleak"
 	"pgregory.net/rapid"
 )
-
-func TestMain(m *testing.M) {
-	goleak.VerifyTestMain(m,
-		// The server keeps one for all of a process's life.
-		goleak.IgnoreTopFunction("github.com/nats-io/nats-server/v2/server.init.0.func1"))
-}
-
-// engines are what the suite runs on.
-var engines = map[string]func(t *testing.T) Engine{
-	"memory": func(*testing.T) Engine { return NewMemory().Engine("one") },
-	"nats":   func(t *testing.T) Engine { return openNATS(t, t.TempDir()) },
-}
-
-func openNATS(t *testing.T, dir string) *NATS {
-	t.Helper()
-	e, err := OpenNATS(NATSOptions{Node: "one", Dir: dir})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(e.Close)
-	return e
-}
-
-func each(t *testing.T, f func(t *testing.T, e Engine)) {
-	for name, open := range engines {
-		t.Run(name, func(t *testing.T) { f(t, open(t)) })
-	}
-}
-
-func bucket(t *testing.T, e Engine, o BucketOptions) Bucket {
-	t.Helper()
-	b, err := e.Bucket(t.Context(), "things", o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
-}
 
 func put(t *testing.T, b Bucket, key, value string, after uint64) uint64 {
 	t.Helper()
@@ -182,7 +142,7 @@ func TestWatch(t *testing.T) {
 
 func TestLeasesExpire(t *testing.T) {
 	each(t, func(t *testing.T, e Engine) {
-		b := bucket(t, e, BucketOptions{TTL: time.Second})
+		b := bucket(t, e, BucketOptions{TTL: 5 * time.Second})
 		told := watch(t, b, "")
 		expect(t, told, "ready")
 		r := put(t, b, "lease", "1", 0)
@@ -197,61 +157,91 @@ func TestLeasesExpire(t *testing.T) {
 
 func TestRequests(t *testing.T) {
 	each(t, func(t *testing.T, e Engine) {
-		if _, err := e.Request(t.Context(), "node/one", nil); !errors.Is(err, ErrNobody) {
+		if _, err := e.Request(t.Context(), "node/"+t.Name(), nil, nil); !errors.Is(err, ErrNobody) {
 			t.Errorf("nobody serves, but: %v", err)
 		}
-		ctx, cancel := context.WithCancel(t.Context())
-		var wg sync.WaitGroup
-		wg.Go(func() {
-			err := e.Serve(ctx, "node/one", func(_ context.Context, data []byte) ([]byte, error) {
-				if len(data) == 0 {
-					return nil, errors.New("nothing asked")
-				}
-				return append([]byte("re: "), data...), nil
-			})
-			if err != nil {
-				t.Error(err)
+		stop := serve(t, e, "node/"+t.Name(), func(_ context.Context, data []byte, _ func([]byte) error) ([]byte, error) {
+			if len(data) == 0 {
+				return nil, errors.New("nothing asked")
 			}
+			return append([]byte("re: "), data...), nil
 		})
-		answer, err := e.Request(t.Context(), "node/one", []byte("hi"))
-		for errors.Is(err, ErrNobody) { // it has not begun yet
-			answer, err = e.Request(t.Context(), "node/one", []byte("hi"))
-		}
+		answer, err := e.Request(t.Context(), "node/"+t.Name(), []byte("hi"), nil)
 		if err != nil || string(answer) != "re: hi" {
 			t.Errorf("%q, %v", answer, err)
 		}
-		if _, err := e.Request(t.Context(), "node/one", nil); err == nil || err.Error() != "nothing asked" {
+		if _, err := e.Request(t.Context(), "node/"+t.Name(), nil, nil); err == nil || err.Error() != "nothing asked" {
 			t.Errorf("the error that was answered came as %v", err)
 		}
-		cancel()
-		wg.Wait()
-		if _, err := e.Request(t.Context(), "node/one", nil); !errors.Is(err, ErrNobody) {
+		stop()
+		if _, err := e.Request(t.Context(), "node/"+t.Name(), nil, nil); !errors.Is(err, ErrNobody) {
 			t.Errorf("nobody serves any more, but: %v", err)
+		}
+	})
+}
+
+func TestRequestsOfManyAnswers(t *testing.T) {
+	each(t, func(t *testing.T, e Engine) {
+		cancelled := make(chan struct{})
+		serve(t, e, "many/"+t.Name(), func(ctx context.Context, data []byte, part func([]byte) error) ([]byte, error) {
+			switch {
+			case part == nil:
+				return []byte("no parts wanted"), nil
+			case string(data) == "for ever":
+				err := part([]byte("begun"))
+				<-ctx.Done()
+				close(cancelled)
+				return nil, err
+			}
+			for i := range 300 {
+				if err := part(fmt.Append(nil, i)); err != nil {
+					return nil, err
+				}
+			}
+			return []byte("last"), nil
+		})
+		if answer, err := e.Request(t.Context(), "many/"+t.Name(), nil, nil); err != nil || string(answer) != "no parts wanted" {
+			t.Errorf("%q, %v", answer, err)
+		}
+		n := 0
+		answer, err := e.Request(t.Context(), "many/"+t.Name(), nil, func(data []byte) error {
+			if string(data) != fmt.Sprint(n) {
+				t.Errorf("part %d is %q", n, data)
+			}
+			n++
+			return nil
+		})
+		if err != nil || string(answer) != "last" || n != 300 {
+			t.Errorf("%d parts, then %q, %v", n, answer, err)
+		}
+		enough := errors.New("enough")
+		if _, err := e.Request(t.Context(), "many/"+t.Name(), []byte("for ever"), func([]byte) error { return enough }); !errors.Is(err, enough) {
+			t.Errorf("the error of each came as %v", err)
+		}
+		<-cancelled
+		if _, err := e.Request(t.Context(), "node/nobody", nil, func([]byte) error { return nil }); !errors.Is(err, ErrNobody) {
+			t.Errorf("nobody serves, but: %v", err)
 		}
 	})
 }
 
 func TestDurableBucketsOutliveTheNode(t *testing.T) {
 	dir := t.TempDir()
+	durable := func(e Engine) Bucket {
+		b, err := e.Bucket(t.Context(), "things", BucketOptions{Durable: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
 	e := openNATS(t, dir)
-	revision := put(t, bucket(t, e, BucketOptions{Durable: true}), "k", "kept", 0)
+	revision := put(t, durable(e), "k", "kept", 0)
 	if _, err := OpenNATS(NATSOptions{Node: "two", Dir: dir}); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("a second engine in the same folder: %v", err)
 	}
 	e.Close()
-	b := bucket(t, openNATS(t, dir), BucketOptions{Durable: true})
-	if got, err := b.Get(t.Context(), "k"); err != nil || string(got.Value) != "kept" || got.Revision != revision {
+	if got, err := durable(openNATS(t, dir)).Get(t.Context(), "k"); err != nil || string(got.Value) != "kept" || got.Revision != revision {
 		t.Errorf("after a restart: %+v, %v", got, err)
-	}
-}
-
-func TestAFolderKeepsItsMode(t *testing.T) {
-	dir := t.TempDir()
-	if err := os.WriteFile(filepath.Join(dir, "mode"), []byte("cluster\n"), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := OpenNATS(NATSOptions{Node: "one", Dir: dir}); err == nil || !strings.Contains(err.Error(), "migrated") {
-		t.Errorf("opened a folder of another mode: %v", err)
 	}
 }
 

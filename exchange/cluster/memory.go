@@ -21,7 +21,7 @@ type Memory struct {
 // served is a subject with its server.
 type served struct {
 	ctx    context.Context
-	answer func(context.Context, []byte) ([]byte, error)
+	answer Answer
 	wg     sync.WaitGroup
 }
 
@@ -51,7 +51,7 @@ func (m *Memory) Bucket(_ context.Context, name string, o BucketOptions) (Bucket
 }
 
 // Serve implements Engine.
-func (m *Memory) Serve(ctx context.Context, subject string, answer func(context.Context, []byte) ([]byte, error)) error {
+func (m *Memory) Serve(ctx context.Context, subject string, answer Answer) error {
 	s := &served{ctx: ctx, answer: answer}
 	m.mu.Lock()
 	if m.served[subject] != nil {
@@ -69,7 +69,7 @@ func (m *Memory) Serve(ctx context.Context, subject string, answer func(context.
 }
 
 // Request implements Engine.
-func (m *Memory) Request(ctx context.Context, subject string, data []byte) ([]byte, error) {
+func (m *Memory) Request(ctx context.Context, subject string, data []byte, each func([]byte) error) ([]byte, error) {
 	m.mu.Lock()
 	s := m.served[subject]
 	if s == nil {
@@ -78,24 +78,45 @@ func (m *Memory) Request(ctx context.Context, subject string, data []byte) ([]by
 	}
 	s.wg.Add(1)
 	m.mu.Unlock()
+	wanted, done := context.WithCancel(s.ctx)
+	defer done()
 	type answer struct {
 		data []byte
 		err  error
 	}
-	answered := make(chan answer, 1)
+	answers := make(chan answer)
+	send := func(a answer) error {
+		select {
+		case answers <- a:
+			return nil
+		case <-wanted.Done():
+			return wanted.Err()
+		}
+	}
+	var part func([]byte) error
+	if each != nil {
+		part = func(data []byte) error { return send(answer{data: data}) }
+	}
+	last := make(chan answer, 1)
 	go func() {
 		defer s.wg.Done()
-		data, err := s.answer(s.ctx, data)
+		data, err := s.answer(wanted, data, part)
 		if err != nil {
 			err = errors.New(err.Error()) // as over a network: no more than its text
 		}
-		answered <- answer{data, err}
+		last <- answer{data: data, err: err}
 	}()
-	select {
-	case a := <-answered:
-		return a.data, a.err
-	case <-ctx.Done():
-		return nil, ctx.Err()
+	for {
+		select {
+		case a := <-answers:
+			if err := each(a.data); err != nil {
+				return nil, err
+			}
+		case a := <-last:
+			return a.data, a.err
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
 	}
 }
 

@@ -4,54 +4,66 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
-// Limits of the embedded server.
-const (
-	defaultMaxMemory = 1 << 30
-	defaultMaxStore  = 16 << 30
-	startTimeout     = 30 * time.Second
-	// markerTTL is how long the marker of a deleted key is kept, for watchers
-	// that come back after a short loss.
-	markerTTL = time.Minute
-)
+// markerTTL is how long the marker of a deleted key is kept, for watchers that
+// come back after a short loss.
+const markerTTL = time.Minute
 
 // NATSOptions of an embedded engine. Node and Dir are required.
 type NATSOptions struct {
-	Node      string       // name of this node; the same after a restart
+	Node      string       // name of this node, without spaces; the same after a restart
 	Dir       string       // where the durable buckets are; one engine at a time
+	Cluster   *Membership  // of which cluster it is a node; nil: it is alone
 	MaxMemory int64        // bytes of all buckets in memory; default 1 GiB
 	MaxStore  int64        // bytes of all durable buckets; default 16 GiB
 	Log       hclog.Logger // of the server; default none
 }
 
-// NATS is an embedded NATS server with JetStream and the client to it.
+// NATS is an engine of JetStream: of an embedded server that is alone, of one
+// that is a node of a cluster, or of servers elsewhere.
 type NATS struct {
-	node   string
-	lock   *lock
-	server *server.Server
-	conn   *nats.Conn
-	js     jetstream.JetStream
-	close  sync.Once
+	node     string
+	mark     mark
+	dir      string
+	size     int         // nodes of the cluster; 0: not ours to say
+	replicas int         // wanted of each bucket
+	pending  atomic.Bool // there is something to restore
+	lock     *lock
+	server   *embedded // nil if it is elsewhere
+	conn     *nats.Conn
+	js       jetstream.JetStream
+	close    sync.Once
 }
 
-// OpenNATS starts the engine in this process; it listens nowhere.
+// OpenNATS starts the engine in this process. Alone it listens nowhere, as a
+// node of a cluster for the routes of the others only. It does not wait for
+// them: Wait does.
 func OpenNATS(o NATSOptions) (*NATS, error) {
 	if o.Node == "" || o.Dir == "" {
 		return nil, errors.New("cannot open the engine: it needs the name of its node and a folder")
 	}
-	l, err := claim(o.Dir, modeLocal)
-	if err != nil {
+	o = o.withDefaults()
+	e := &NATS{node: o.Node, dir: o.Dir, replicas: 1, mark: mark{Mode: modeStandalone, Node: o.Node}}
+	if o.Cluster != nil {
+		if err := o.Cluster.check(); err != nil {
+			return nil, fmt.Errorf("cannot open the engine: %w", err)
+		}
+		e.size, e.replicas = o.Cluster.size(), maxReplicas
+		e.mark = mark{Mode: modeClustered, Cluster: o.Cluster.Name, Node: o.Node}
+	}
+	if err := e.claim(); err != nil {
 		return nil, fmt.Errorf("cannot open the engine: %w", err)
 	}
-	e := &NATS{node: o.Node, lock: l}
 	if err := e.start(o); err != nil {
 		e.Close()
 		return nil, fmt.Errorf("cannot open the engine in %s: %w", o.Dir, err)
@@ -59,37 +71,40 @@ func OpenNATS(o NATSOptions) (*NATS, error) {
 	return e, nil
 }
 
-func (e *NATS) start(o NATSOptions) error {
-	var err error
-	e.server, err = server.NewServer(&server.Options{
-		ServerName: o.Node, DontListen: true, NoSigs: true,
-		MaxPayload: MaxValue + 1<<20, MaxPending: 8 * MaxValue,
-		JetStream: true, StoreDir: o.Dir, SyncAlways: true, DisableJetStreamBanner: true,
-		JetStreamMaxMemory: orDefault(o.MaxMemory, defaultMaxMemory),
-		JetStreamMaxStore:  orDefault(o.MaxStore, defaultMaxStore),
-	})
-	if err != nil {
+func (o NATSOptions) withDefaults() NATSOptions {
+	if o.Log == nil {
+		o.Log = hclog.NewNullLogger()
+	}
+	return o
+}
+
+// claim claims the folder, and sees whether there is something to restore.
+func (e *NATS) claim() (err error) {
+	if e.lock, err = claim(e.dir, e.mark); err != nil {
 		return err
 	}
-	if o.Log != nil {
-		e.server.SetLoggerV2(serverLog{o.Log}, false, false, false)
+	_, err = os.Stat(filepath.Join(e.dir, pendingFile))
+	e.pending.Store(err == nil)
+	return nil
+}
+
+func (e *NATS) start(o NATSOptions) (err error) {
+	if e.server, err = startServer(o); err != nil {
+		return err
 	}
-	e.server.Start()
-	if !e.server.ReadyForConnections(startTimeout) {
-		return fmt.Errorf("not ready after %v", startTimeout)
+	if err := e.connect("", append(e.server.access, nats.InProcessServer(e.server))...); err != nil || o.Cluster == nil {
+		return err
 	}
-	if e.conn, err = nats.Connect("", nats.InProcessServer(e.server), nats.Name(o.Node)); err != nil {
+	return e.answerPending()
+}
+
+// connect makes the client.
+func (e *NATS) connect(url string, o ...nats.Option) (err error) {
+	if e.conn, err = nats.Connect(url, append(o, nats.Name(e.node), nats.MaxReconnects(-1))...); err != nil {
 		return err
 	}
 	e.js, err = jetstream.New(e.conn)
 	return err
-}
-
-func orDefault(n, otherwise int64) int64 {
-	if n <= 0 {
-		return otherwise
-	}
-	return n
 }
 
 // Close ends the engine and everything that uses it. It is idempotent.
@@ -99,8 +114,7 @@ func (e *NATS) Close() {
 			e.conn.Close()
 		}
 		if e.server != nil {
-			e.server.Shutdown()
-			e.server.WaitForShutdown()
+			e.server.stop()
 		}
 		e.lock.release()
 	})
@@ -109,7 +123,9 @@ func (e *NATS) Close() {
 // Node implements Engine.
 func (e *NATS) Node() string { return e.node }
 
-// Bucket implements Engine.
+// Bucket implements Engine. In a cluster every bucket is on disk, on as many
+// nodes as hold a copy of all: one that were in memory would not be the same
+// after a majority has been away.
 func (e *NATS) Bucket(ctx context.Context, name string, o BucketOptions) (Bucket, error) {
 	// The layout is that of a NATS key-value bucket, so that its tools can read
 	// it, but without direct reads: those may be stale.
@@ -117,71 +133,45 @@ func (e *NATS) Bucket(ctx context.Context, name string, o BucketOptions) (Bucket
 		Name: "KV_" + name, Subjects: []string{"$KV." + name + ".>"},
 		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DenyDelete: true, AllowRollup: true,
 		AllowMsgTTL: true, SubjectDeleteMarkerTTL: markerTTL, AllowDirect: false,
-		Storage: jetstream.MemoryStorage,
+		Storage: jetstream.MemoryStorage, Replicas: e.replicas,
 	}
-	if o.Durable {
+	if o.Durable || e.mark.Mode != modeStandalone {
 		conf.Storage = jetstream.FileStorage
 	}
-	if _, err := e.js.CreateStream(ctx, conf); err != nil && !errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) {
-		return nil, fmt.Errorf("cannot make bucket %s: %w", name, err)
+	if o.Durable {
+		conf.Metadata = map[string]string{durableKey: "1"}
+	}
+	if err := e.open(ctx, conf); err != nil {
+		return nil, fmt.Errorf("cannot open bucket %s: %w", name, err)
 	}
 	kv, err := e.js.KeyValue(ctx, name)
 	if err != nil {
-		return nil, fmt.Errorf("cannot open bucket %s: %w", name, err)
+		return nil, fmt.Errorf("cannot open bucket %s: %w", name, explain(err))
 	}
-	return &natsBucket{kv: kv, js: e.js, subject: "$KV." + name + ".", ttl: o.TTL}, nil
-}
-
-// failureHeader marks an answer that is the text of an error.
-const failureHeader = "Failure"
-
-// Serve implements Engine.
-func (e *NATS) Serve(ctx context.Context, subject string, answer func(context.Context, []byte) ([]byte, error)) error {
-	var wg sync.WaitGroup
-	sub, err := e.conn.Subscribe(encodeKey(subject), func(m *nats.Msg) {
-		wg.Go(func() {
-			reply := nats.NewMsg(m.Reply)
-			var err error
-			if reply.Data, err = answer(ctx, m.Data); err != nil {
-				reply.Data = []byte(err.Error())
-				reply.Header.Set(failureHeader, "1")
-			}
-			_ = m.RespondMsg(reply) // it fails if the connection is over: then the one who asks knows
-		})
-	})
+	stream, err := e.js.Stream(ctx, conf.Name)
 	if err != nil {
-		return fmt.Errorf("cannot serve %s: %w", subject, err)
+		return nil, fmt.Errorf("cannot open bucket %s: %w", name, explain(err))
 	}
-	<-ctx.Done()
-	drained := make(chan struct{})
-	sub.SetClosedHandler(func(string) { close(drained) })
-	if err := sub.Drain(); err == nil {
-		<-drained
-	}
-	wg.Wait()
-	return nil
+	return &natsBucket{kv: kv, js: e.js, stream: stream, subject: "$KV." + name + ".", ttl: o.TTL}, nil
 }
 
-// Request implements Engine.
-func (e *NATS) Request(ctx context.Context, subject string, data []byte) ([]byte, error) {
-	m, err := e.conn.RequestWithContext(ctx, encodeKey(subject), data)
-	switch {
-	case errors.Is(err, nats.ErrNoResponders):
-		return nil, ErrNobody
-	case err != nil:
-		return nil, err
-	case m.Header.Get(failureHeader) != "":
-		return nil, errors.New(string(m.Data))
-	}
-	return m.Data, nil
+// open makes a stream if it is not there, and waits until that is possible: a
+// new one needs as many nodes as it has replicas.
+func (e *NATS) open(ctx context.Context, conf jetstream.StreamConfig) error {
+	return e.patiently(ctx, func(ctx context.Context) error {
+		_, err := e.js.Stream(ctx, conf.Name)
+		if errors.Is(err, jetstream.ErrStreamNotFound) {
+			if err = e.rollCall(ctx); err == nil {
+				_, err = e.js.CreateStream(ctx, conf)
+			}
+		}
+		if hasCode(err, codeNoReplicas) { // the servers elsewhere are one
+			conf.Replicas = 1
+			_, err = e.js.CreateStream(ctx, conf)
+		}
+		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // somebody was faster
+			return nil
+		}
+		return err
+	})
 }
-
-// serverLog is the log of the server.
-type serverLog struct{ hclog.Logger }
-
-func (l serverLog) Noticef(format string, v ...any) { l.Debug(fmt.Sprintf(format, v...)) }
-func (l serverLog) Warnf(format string, v ...any)   { l.Warn(fmt.Sprintf(format, v...)) }
-func (l serverLog) Errorf(format string, v ...any)  { l.Error(fmt.Sprintf(format, v...)) }
-func (l serverLog) Fatalf(format string, v ...any)  { l.Error(fmt.Sprintf(format, v...)) }
-func (l serverLog) Debugf(format string, v ...any)  { l.Trace(fmt.Sprintf(format, v...)) }
-func (l serverLog) Tracef(format string, v ...any)  { l.Trace(fmt.Sprintf(format, v...)) }

@@ -8,8 +8,8 @@ import (
 // clockHeader carries, both ways, what time it is at the sender's. With it the
 // deadlines that arrive are understood by this side's clock, so that two hosts
 // whose clocks differ do not refuse each other's commands as expired. It errs, by
-// the time the upgrade took, towards later. Programs that do not send it do not
-// send deadlines either.
+// the time the upgrade took, towards later. A program that does not send it sends
+// no deadlines either, and gets no frames that were added to the protocol.
 const clockHeader = "X-Peerd-Clock"
 
 // sameClock is the difference up to which two clocks count as one.

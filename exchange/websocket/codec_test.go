@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/seed-04209a44/peerd/exchange"
 )
@@ -106,13 +107,13 @@ func TestLegacyFrames(t *testing.T) {
 		},
 		{
 			"hello",
-			exchange.Frame{Command: &exchange.Command{ID: "1", Type: exchange.TypeHello, Payload: payload(`{"node":{"installationId":"t"},"targetId":"t"}`)}},
-			`command: {"id":"1","type":"HELLO_COMMAND","payload":{"node":{"installationId":"t"},"targetId":"t"}}`, false,
+			exchange.Frame{Command: &exchange.Command{ID: "1", Type: exchange.TypeHello, Payload: payload(`{"targetId":"t"}`)}},
+			`command: {"id":"1","type":"HELLO_COMMAND","payload":{"node":{"installationId":"t"}}}`, true,
 		},
 		{
 			"hello reply",
-			exchange.Frame{Reply: &exchange.Reply{CommandID: "1", Type: exchange.TypeHello, Status: exchange.Succeeded, Payload: payload(`{"installationId":"t","targetId":"t"}`)}},
-			`reply: {"commandId":"1","type":"HELLO_REPLY","commandStatus":"SUCCEEDED","payload":{"installationId":"t","targetId":"t"}}`, false,
+			exchange.Frame{Reply: &exchange.Reply{CommandID: "1", Type: exchange.TypeHello, Status: exchange.Succeeded, Payload: payload(`{"targetId":"t"}`)}},
+			`reply: {"commandId":"1","type":"HELLO_REPLY","commandStatus":"SUCCEEDED","payload":{"installationId":"t"}}`, true,
 		},
 		{
 			"goodbye",
@@ -176,6 +177,34 @@ func TestLegacyPrimaryArrives(t *testing.T) {
 	}
 	if _, err := (legacy{}).decode([]byte("ping: true")); err == nil {
 		t.Error("an unknown message was taken")
+	}
+}
+
+// TestLegacyHelloArrives: the target is found where the protocol has it, and what
+// else a product says stays.
+func TestLegacyHelloArrives(t *testing.T) {
+	f, err := legacy{}.decode([]byte(`command: {"id":"1","type":"HELLO_COMMAND","payload":{"node":{"installationId":"t","hostname":"h"}}}`))
+	if err != nil || f.Command.Type != exchange.TypeHello || string(f.Command.Payload) != `{"node":{"installationId":"t","hostname":"h"},"targetId":"t"}` {
+		t.Errorf("%+v, %v", f.Command, err)
+	}
+	f, err = legacy{}.decode([]byte(`reply: {"commandId":"1","type":"HELLO_REPLY","commandStatus":"SUCCEEDED","payload":{"installationId":"t"}}`))
+	if err != nil || f.Reply.Type != exchange.TypeHello || string(f.Reply.Payload) != `{"installationId":"t","targetId":"t"}` {
+		t.Errorf("%+v, %v", f.Reply, err)
+	}
+}
+
+// TestCommandsThatKeepTheChannelAreBare: byte for byte what other programs send.
+func TestCommandsThatKeepTheChannelAreBare(t *testing.T) {
+	at := time.Now()
+	for typ, payload := range map[string]string{
+		exchange.TypeHello: `{"targetId":"t"}`, exchange.TypeGoodBye: `{"targetId":"t","reconnect":true}`,
+		exchange.TypeHealthCheck: `{}`, exchange.TypePrimary: `{"primary":true}`,
+	} {
+		got, err := v1{}.encode(exchange.Frame{Command: &exchange.Command{ID: "1", Type: typ, Payload: json.RawMessage(payload), ExpiresAt: &at}})
+		want := "t:COMMAND;;et:" + typ + `;;e:{"id":"1","type":"` + typ + `","payload":` + payload + "}"
+		if err != nil || string(got) != want {
+			t.Errorf("got  %s, %v\nwant %s", got, err, want)
+		}
 	}
 }
 

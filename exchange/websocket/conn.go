@@ -77,6 +77,7 @@ type Conn struct {
 	once   sync.Once
 	closed chan struct{}  // closing has begun, by this side
 	skew   time.Duration  // from the other side's clock to this one's
+	plain  bool           // the other side knows nothing that is added to the protocol
 	legacy *legacyLink    // nil in v1
 	own    sync.WaitGroup // the pinger and the legacy pump
 
@@ -89,7 +90,10 @@ func newConn(ws *websocket.Conn, p Protocol, header http.Header, o Options) *Con
 	o = o.withDefaults()
 	ws.SetReadLimit(int64(o.MaxMessage))
 	life, cut := context.WithCancel(context.Background())
-	c := &Conn{Protocol: p, ws: ws, codec: v1{}, o: o, skew: skewOf(header), life: life, cut: cut, closed: make(chan struct{})}
+	c := &Conn{
+		Protocol: p, ws: ws, codec: v1{}, o: o, skew: skewOf(header), plain: header.Get(clockHeader) == "",
+		life: life, cut: cut, closed: make(chan struct{}),
+	}
 	if p == Legacy {
 		c.codec, c.legacy = legacy{}, newLegacyLink()
 		c.own.Go(func() { c.legacy.pump(c) })
@@ -100,8 +104,8 @@ func newConn(ws *websocket.Conn, p Protocol, header http.Header, o Options) *Con
 	return c
 }
 
-// Send implements exchange.Channel. A frame that the protocol has no message
-// for is taken and not sent.
+// Send implements exchange.Channel. A frame that the protocol, or the other side,
+// has no message for is taken and not sent.
 func (c *Conn) Send(f exchange.Frame) error {
 	if c.legacy != nil {
 		return c.legacy.send(c, f)
@@ -110,6 +114,9 @@ func (c *Conn) Send(f exchange.Frame) error {
 }
 
 func (c *Conn) send(f exchange.Frame) error {
+	if c.plain && isAddition(f) {
+		return nil
+	}
 	data, err := c.codec.encode(f)
 	if err != nil || data == nil {
 		return err
@@ -126,6 +133,13 @@ func (c *Conn) send(f exchange.Frame) error {
 		return fmt.Errorf("websocket: %w", c.why(err))
 	}
 	return nil
+}
+
+// isAddition tells whether a frame is one that the protocol did not have at first:
+// a program that does not know better takes an intermediate reply for the last,
+// and CANCEL for a command to be answered.
+func isAddition(f exchange.Frame) bool {
+	return f.Command != nil && f.Command.Type == exchange.TypeCancel || f.Reply != nil && !f.Reply.Status.Terminal()
 }
 
 // write sends one message, in frames that the other side is sure to take.

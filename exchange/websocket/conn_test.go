@@ -203,7 +203,10 @@ func TestProtocolChoice(t *testing.T) {
 		{path, "legacy", Legacy},
 		{path, "", Legacy},
 		{path, "v9", Legacy},
+		{path + "/", "v1", V1},
+		{path, "V1", Legacy},
 		{"/ws/controller/anything", "v1", Legacy},
+		{"/ws/controller", "v1", Legacy},
 	}
 	for _, tt := range tests {
 		ws, _, err := websocket.Dial(ctx(t), url+tt.path, &websocket.DialOptions{HTTPHeader: http.Header{ProtocolHeader: {tt.header}}})

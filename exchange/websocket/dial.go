@@ -15,6 +15,15 @@ import (
 // path is where a controller listens, below its prefix.
 const path = "/exchange/controller"
 
+// legacyPath is where, and below which, it speaks the legacy protocol only.
+const legacyPath = "/ws/controller"
+
+// IsConnectorPath tells whether a path, without a controller's prefix, is one
+// that connectors dial.
+func IsConnectorPath(p string) bool {
+	return strings.TrimSuffix(p, "/") == path || strings.HasPrefix(p+"/", legacyPath+"/")
+}
+
 // DialOptions of a connector; the zero value is usable.
 type DialOptions struct {
 	Options

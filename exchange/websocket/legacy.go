@@ -3,7 +3,9 @@ package websocket
 import (
 	"bytes"
 	"encoding/json"
+	"slices"
 	"strings"
+	"sync"
 
 	"github.com/seed-04209a44/peerd/exchange"
 )
@@ -79,13 +81,13 @@ func (legacy) decode(data []byte) (exchange.Frame, error) {
 }
 
 func legacyCommand(c exchange.Command) exchange.Command {
-	c.Payload = orEmpty(c.Payload)
+	c = onWire(c)
 	switch c.Type {
 	case exchange.TypeHello:
 		c.Type = legacyHello
 		var hello exchange.Hello
 		if json.Unmarshal(c.Payload, &hello) == nil {
-			c.Payload = withField(c.Payload, "node", map[string]string{"installationId": hello.TargetID})
+			c.Payload = withField(c.Payload, "node", map[string]string{"installationId": hello.TargetID}, "targetId")
 		}
 	case exchange.TypeGoodBye:
 		c.Type = legacyGoodBye
@@ -115,7 +117,7 @@ func legacyReply(r exchange.Reply) exchange.Reply {
 		r.Type = legacyHelloReply
 		var hello exchange.Hello
 		if json.Unmarshal(r.Payload, &hello) == nil && hello.TargetID != "" {
-			r.Payload = withField(r.Payload, "installationId", hello.TargetID)
+			r.Payload = withField(r.Payload, "installationId", hello.TargetID, "targetId")
 		}
 	case exchange.TypeGoodBye:
 		r.Type = legacyGoodByeReply
@@ -140,18 +142,22 @@ func fromLegacyReply(r *exchange.Reply) {
 	}
 }
 
-// withField returns the JSON object with one field set; what is no object stays.
-func withField(object json.RawMessage, name string, value any) json.RawMessage {
+// withField returns the JSON object with one field set, and without another if it
+// is named; what is no object stays.
+func withField(object json.RawMessage, name string, value any, without ...string) json.RawMessage {
 	fields := map[string]json.RawMessage{}
 	if json.Unmarshal(orEmpty(object), &fields) != nil {
 		return object
 	}
-	v, err := json.Marshal(value)
+	v, err := exchange.Encode(value)
 	if err != nil {
 		return object
 	}
+	for _, other := range without {
+		delete(fields, other)
+	}
 	fields[name] = v
-	changed, err := json.Marshal(fields)
+	changed, err := exchange.Encode(fields)
 	if err != nil {
 		return object
 	}
@@ -177,7 +183,15 @@ func assumed(c *exchange.Command) *exchange.Reply {
 type legacyLink struct {
 	arrived chan received
 	assumed chan exchange.Frame
+
+	mu     sync.Mutex
+	latest [assumedReplies]string // IDs of commands whose reply was assumed
+	next   int                    // the oldest of them
 }
+
+// assumedReplies is for how many commands an answer that comes all the same is
+// recognised: more than can be under way at one time.
+const assumedReplies = 16
 
 type received struct {
 	frame exchange.Frame
@@ -188,10 +202,14 @@ func newLegacyLink() *legacyLink {
 	return &legacyLink{arrived: make(chan received), assumed: make(chan exchange.Frame, 1)}
 }
 
-// pump moves what arrives to Recv.
+// pump moves what arrives to Recv. An answer that has been assumed already is left
+// out; some connectors send it all the same, with an ID of their own.
 func (l *legacyLink) pump(c *Conn) {
 	for {
 		f, err := c.recv()
+		if f.Reply != nil && l.wasAssumed(f.Reply) {
+			continue
+		}
 		select {
 		case l.arrived <- received{f, err}:
 		case <-c.closed:
@@ -201,6 +219,20 @@ func (l *legacyLink) pump(c *Conn) {
 			return
 		}
 	}
+}
+
+func (l *legacyLink) wasAssumed(r *exchange.Reply) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return r.Type == exchange.TypePrimary || slices.Contains(l.latest[:], r.CommandID)
+}
+
+// note has an answer left out that comes beside an assumed one.
+func (l *legacyLink) note(r *exchange.Reply) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.latest[l.next] = r.CommandID
+	l.next = (l.next + 1) % assumedReplies
 }
 
 func (l *legacyLink) recv(c *Conn) (exchange.Frame, error) {
@@ -223,18 +255,23 @@ func (l *legacyLink) send(c *Conn, f exchange.Frame) error {
 			return nil
 		}
 	}
+	var r *exchange.Reply
+	if f.Command != nil {
+		r = assumed(f.Command)
+	}
+	if r != nil {
+		l.note(r)
+	}
 	if err := c.send(f); err != nil {
 		return err
 	}
-	if f.Command != nil {
-		if r := assumed(f.Command); r != nil {
-			select {
-			case l.assumed <- exchange.Frame{Reply: r}:
-			case <-c.closed:
-			}
+	if r != nil {
+		select {
+		case l.assumed <- exchange.Frame{Reply: r}:
+		case <-c.closed:
 		}
 	}
-	if r := f.Reply; r != nil && r.Err() != nil && (r.Type == exchange.TypeHello || r.Type == exchange.TypeGoodBye) {
+	if r = f.Reply; r != nil && r.Err() != nil && (r.Type == exchange.TypeHello || r.Type == exchange.TypeGoodBye) {
 		c.shut(exchange.CloseNormal, "refused")
 	}
 	return nil

@@ -71,7 +71,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set(clockHeader, clockNow())
-	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{CompressionMode: websocket.CompressionDisabled})
+	ws, err := websocket.Accept(w, r, &websocket.AcceptOptions{
+		CompressionMode: websocket.CompressionDisabled, InsecureSkipVerify: notOfAPage(r),
+	})
 	if err != nil {
 		return // Accept has answered
 	}
@@ -81,17 +83,19 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.o.Accept(s.ctx, c)
 }
 
+// notOfAPage reports whether a request cannot be what a foreign web page has made
+// a browser send: a page cannot add this header to an upgrade. Its Origin then
+// does not matter. Some connectors send one, which is not the controller's own
+// where a proxy between has another name.
+func notOfAPage(r *http.Request) bool { return r.Header.Get(ProtocolHeader) != "" }
+
 // protocol tells which protocol a request is for, and whether its path is ours.
 func (s *Server) protocol(r *http.Request) (Protocol, bool) {
 	rest, ok := strings.CutPrefix(r.URL.Path, strings.TrimRight(s.o.Prefix, "/"))
 	switch {
-	case !ok:
+	case !ok || !IsConnectorPath(rest):
 		return "", false
-	case strings.HasPrefix(rest, "/ws/controller/"):
-		return Legacy, true
-	case rest != path:
-		return "", false
-	case Protocol(r.Header.Get(ProtocolHeader)) == V1:
+	case !strings.HasPrefix(rest, legacyPath) && Protocol(r.Header.Get(ProtocolHeader)) == V1:
 		return V1, true
 	}
 	return Legacy, true

@@ -39,8 +39,7 @@ func (v1) encode(f exchange.Frame) ([]byte, error) {
 	var body any
 	switch {
 	case f.Command != nil:
-		c := *f.Command
-		c.Payload = orEmpty(c.Payload)
+		c := onWire(*f.Command)
 		kind, typ, body = "COMMAND", c.Type, c
 	case f.Reply != nil:
 		r := *f.Reply
@@ -115,6 +114,17 @@ func appendJSON(b *bytes.Buffer, v any) ([]byte, error) {
 		return nil, fmt.Errorf("cannot encode a frame: %w", err)
 	}
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), nil
+}
+
+// onWire is a command as the wire has it: with a payload, and, if it is one of
+// those that keep the channel, with nothing that the protocol did not have at first.
+func onWire(c exchange.Command) exchange.Command {
+	c.Payload = orEmpty(c.Payload)
+	switch c.Type {
+	case exchange.TypeHello, exchange.TypeGoodBye, exchange.TypeHealthCheck, exchange.TypePrimary:
+		c.ExpiresAt = nil
+	}
+	return c
 }
 
 // orEmpty is the payload as the wire has it: always there.

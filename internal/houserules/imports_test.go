@@ -125,6 +125,26 @@ func TestGroundFloorIsStandardLibrary(t *testing.T) {
 	})
 }
 
+// TestSmallProgramsStaySmall: what is linked costs memory, and may begin to work
+// by itself.
+func TestSmallProgramsStaySmall(t *testing.T) {
+	for program, allowed := range small {
+		out, err := exec.Command("go", "list", "-deps", "-f", "{{if not .Standard}}{{.ImportPath}}{{end}}", module+"/"+program).Output()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, linked := range strings.Fields(string(out)) {
+			if linked == module+"/"+program {
+				continue
+			}
+			inside := strings.TrimPrefix(linked, module+"/")
+			if !slices.Contains(allowed, inside) && !slices.ContainsFunc(allowed, func(a string) bool { return !within(linked, module) && within(linked, a) }) {
+				t.Errorf("%s links %s: it is to stay small, and needs no more than %v", program, linked, allowed)
+			}
+		}
+	}
+}
+
 func TestPureRooms(t *testing.T) {
 	eachImport(t, func(from, here, imported string) {
 		if allowed, is := pure[here]; is && !slices.Contains(allowed, imported) {

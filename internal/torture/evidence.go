@@ -18,6 +18,8 @@ type Instance struct {
 	Pid        int    `json:"pid"`
 	Restarts   int    `json:"restarts"`
 	Reason     string `json:"reason"`
+	Says       string `json:"says"`
+	Health     string `json:"health"`
 	CCPVersion string `json:"ccpVersion"`
 	LastExit   *Exit  `json:"lastExit"`
 }

@@ -1,0 +1,141 @@
+//go:build linux
+
+package acceptance_test
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// deed is one line of what deputies write: see internal/testcomponents/deputy.
+type deed struct {
+	what, who string
+	term      uint64
+}
+
+// deeds reads what deputies have done so far, in order.
+func deeds(t testing.TB, file string) (all []deed) {
+	t.Helper()
+	text, err := os.ReadFile(file)
+	if err != nil && !os.IsNotExist(err) {
+		t.Fatal(err)
+	}
+	whole := text[:strings.LastIndexByte(string(text), '\n')+1]
+	for line := range strings.Lines(string(whole)) {
+		var d deed
+		if _, err := fmt.Sscan(line, &d.what, &d.who, &d.term); err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		all = append(all, d)
+	}
+	return all
+}
+
+// deputyBody is the part of a profile with a deputy.
+func deputyBody(name, file string) string {
+	return fmt.Sprintf(`
+components:
+  deputy:
+    descriptor: %s
+    command: [%s]
+    runOn: primary
+    config: {name: %s, file: %s}
+`, descriptorFile, program("deputy"), name, file)
+}
+
+// whoDid waits until somebody else than not has acted, after a number of lines,
+// and returns that deed.
+func whoDid(p *peerd, file string, after int, not string) (last deed) {
+	p.t.Helper()
+	p.waitFor("somebody acts who is not "+not, func() bool {
+		all := deeds(p.t, file)
+		for _, d := range all[min(after, len(all)):] {
+			if d.what == "did" && d.who != not {
+				last = d
+				return true
+			}
+		}
+		return false
+	})
+	return last
+}
+
+// oneByTerm wants that in each term one alone has acted.
+func oneByTerm(t testing.TB, all []deed) {
+	t.Helper()
+	by := map[uint64]string{}
+	for _, d := range all {
+		if d.what != "did" {
+			continue
+		}
+		if other := by[d.term]; other != "" && other != d.who {
+			t.Errorf("in term %d both %s and %s have acted", d.term, other, d.who)
+		}
+		by[d.term] = d.who
+	}
+}
+
+// A primary that is stopped as a whole for longer than its lease does nothing
+// when it goes on: not what it runs, and not the peer.
+func TestAPrimaryThatSleptDoesNotAct(t *testing.T) {
+	t.Parallel()
+	c, address := startController(t)
+	file := c.path("deeds")
+	peers := map[string]*peerd{}
+	for _, name := range []string{"one", "two"} {
+		p := member(t, name, address, deputyBody(name, file))
+		p.run()
+		p.ready()
+		p.waitFor(name+" is connected", p.connected)
+		peers[name] = p
+	}
+	first := whoDid(c, file, 0, "")
+	slept := peers[first.who]
+	pid := slept.of("deputy").Pid
+	all := []int{slept.cmd.Process.Pid, slept.status().KeeperPid, pid}
+	for _, pid := range all {
+		if err := syscall.Kill(pid, syscall.SIGSTOP); err != nil {
+			t.Fatal(err)
+		}
+	}
+	began := time.Now()
+	next := whoDid(c, file, 0, first.who)
+	if next.term <= first.term {
+		t.Errorf("%+v followed %+v", next, first)
+	}
+	c.waitFor("the lease of the one that sleeps is over", func() bool { return time.Since(began) > 11*time.Second })
+
+	before := len(deeds(t, file))
+	wake := func(pid int) {
+		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil && err != syscall.ESRCH {
+			t.Error(err)
+		}
+	}
+	wake(pid) // alone: nobody is there to tell it anything
+	c.waitFor("what it ran goes on", func() bool {
+		refrained := 0
+		for _, d := range deeds(t, file)[before:] {
+			if d.who == first.who && d.what == "refrained" {
+				refrained++
+			}
+		}
+		return refrained > 3
+	})
+	for _, pid := range all {
+		wake(pid)
+	}
+	slept.until("deputy", "waits", func(i instance) bool { return i.Status == "waiting" })
+	slept.waitFor("it is back, and not primary", func() bool { return slept.connected() && !slept.status().Connector.Primary })
+	whoDid(c, file, len(deeds(t, file)), first.who)
+	for _, d := range deeds(t, file)[before:] {
+		if d.what == "did" && d.who == first.who {
+			t.Errorf("the one that slept has acted: %+v", d)
+			break
+		}
+	}
+	oneByTerm(t, deeds(t, file))
+}

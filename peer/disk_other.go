@@ -1,0 +1,6 @@
+//go:build !linux
+
+package peer
+
+// diskTrouble is found out by writing here.
+func diskTrouble(...string) error { return nil }
