@@ -2,12 +2,10 @@ package peer
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"path/filepath"
 
 	"github.com/seed-04209a44/peerd/exchange/cluster"
-	"github.com/seed-04209a44/peerd/exchange/websocket"
 	"github.com/seed-04209a44/peerd/profiles"
 )
 
@@ -58,27 +56,4 @@ func (p *Peer) engineOf(plan *profiles.Plan) (*cluster.NATS, error) {
 		})
 	}
 	return cluster.OpenNATS(cluster.NATSOptions{Node: plan.Peer.Name, Dir: set.StoreDir, Log: log})
-}
-
-// clientTLS is nil without files: then the URL says what is used.
-func clientTLS(files profiles.TLSFiles) (*tls.Config, error) {
-	if files == (profiles.TLSFiles{}) {
-		return nil, nil
-	}
-	return websocket.ClientTLS(storesOf(files))
-}
-
-// routeTLS is nil without files: then routes are in the clear.
-func routeTLS(files profiles.TLSFiles) (*tls.Config, error) {
-	if files.Cert == "" {
-		return nil, nil
-	}
-	return websocket.ClientTLS(storesOf(files)) // the engine makes both ends of it
-}
-
-func storesOf(files profiles.TLSFiles) websocket.TLSSettings {
-	return websocket.TLSSettings{
-		KeyStore:   websocket.Store{Path: files.Cert, KeyPath: files.Key},
-		TrustStore: websocket.Store{Path: files.CA},
-	}
 }
