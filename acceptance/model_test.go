@@ -21,6 +21,7 @@ type instance struct {
 	Pid        int    `json:"pid"`
 	Restarts   int    `json:"restarts"`
 	Reason     string `json:"reason"`
+	Says       string `json:"says"`
 	Health     string `json:"health"`
 	CCPVersion string `json:"ccpVersion"`
 	LastExit   *exit  `json:"lastExit"`

@@ -33,7 +33,8 @@ type Instance struct {
 	CCPVersion  string     `json:"ccpVersion"`
 	Health      string     `json:"health"` // healthy | unhealthy | unknown
 	LastExit    *Exit      `json:"lastExit,omitempty"`
-	Reason      string     `json:"reason"`
+	Reason      string     `json:"reason"`         // why waiting, backoff or failed
+	Says        string     `json:"says,omitempty"` // a plain process of itself, by sd_notify
 	NextStartAt *time.Time `json:"nextStartAt,omitempty"`
 	Primary     bool       `json:"primary"`
 	CPU         float64    `json:"cpu"`    // cores
@@ -133,6 +134,19 @@ type PeerStatus struct {
 	Warnings    []string          `json:"warnings,omitempty"`
 	Connector   *ConnectorStatus  `json:"connector,omitempty"`
 	Controller  *ControllerStatus `json:"controller,omitempty"`
+	Upgrade     *Upgrade          `json:"upgrade,omitempty"` // the latest
+}
+
+// Upgrade is one replacement of the running peerd by another one.
+type Upgrade struct {
+	From    string    `json:"from"`   // version
+	To      string    `json:"to"`     // version
+	Binary  string    `json:"binary"` // of To
+	At      time.Time `json:"at"`
+	By      string    `json:"by"`
+	Outcome string    `json:"outcome"` // underway | upgraded | already | failed
+	Detail  string    `json:"detail,omitempty"`
+	TookMs  int64     `json:"tookMs"` // from At until the new one was ready
 }
 
 // PlanStatus identifies the plan in force.

@@ -130,7 +130,7 @@ func (c *Controller) welcome(ctx context.Context, ch exchange.Channel, who Ident
 
 // open makes a channel known, on this node at once and to the others soon.
 func (c *Controller) open(l *link) {
-	c.registry.put(l.channel(c.node), l, 0)
+	c.registry.put(entry{Channel: l.channel(c.node), link: l})
 	c.health.add(l)
 	c.event(Event{Kind: ChannelOpened, Target: l.target, Channel: l.id, Identity: l.identity.Name, Detail: l.connector})
 	c.announcer.announce(l.channel(c.node))

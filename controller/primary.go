@@ -80,6 +80,9 @@ func (c *Controller) settle(ctx context.Context, target string) error {
 		}
 	}
 	for _, l := range v.links {
+		if !l.announced.Load() { // it may be elected in a moment: nothing is to be told before
+			continue
+		}
 		c.tell(ctx, l, exchange.Primary{Primary: l.id == v.record.Channel, Term: v.record.revision})
 	}
 	return nil

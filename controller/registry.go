@@ -31,8 +31,8 @@ type primary struct {
 // entry is a channel in the registry.
 type entry struct {
 	Channel
-	link     *link
-	revision uint64 // of its key, if another node has it
+	link     *link  // nil if another node has it
+	revision uint64 // of the other node's announcement
 }
 
 // registry is this node's view of all channels. What is here of other nodes,
@@ -58,16 +58,15 @@ func newRegistry(self string) *registry {
 }
 
 // put adds or changes a channel.
-func (r *registry) put(ch Channel, l *link, revision uint64) {
+func (r *registry) put(e entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.remove(ch.ID)
-	e := &entry{ch, l, revision}
-	r.channels[ch.ID] = e
-	if r.targets[ch.Target] == nil {
-		r.targets[ch.Target] = make(map[string]*entry)
+	r.remove(e.ID)
+	r.channels[e.ID] = &e
+	if r.targets[e.Target] == nil {
+		r.targets[e.Target] = make(map[string]*entry)
 	}
-	r.targets[e.Target][e.ID] = e
+	r.targets[e.Target][e.ID] = &e
 	if e.link != nil {
 		r.local++
 	}

@@ -113,7 +113,7 @@ func (c *Controller) renew(ctx context.Context, me []byte, after uint64) (uint64
 	defer cancel()
 	revision, err := c.store.nodes.Put(ctx, c.node, me, after)
 	switch {
-	case err == nil && c.leased.Load():
+	case err == nil && c.leased.Load() && !c.missing.Load():
 		return revision, nil
 	case errors.Is(err, cluster.ErrConflict):
 		c.event(Event{Kind: EngineTrouble, Detail: "the lease of node " + c.node + " was lost"})
@@ -123,6 +123,7 @@ func (c *Controller) renew(ctx context.Context, me []byte, after uint64) (uint64
 		return 0, err
 	}
 	c.leased.Store(true)
+	c.missing.Store(false)
 	for _, l := range c.registry.links() {
 		if !l.over.Load() {
 			c.announcer.announce(l.channel(c.node))
@@ -190,7 +191,7 @@ func (c *Controller) watchChannels(ctx context.Context, ready func()) error {
 		case e.Deleted:
 			c.registry.delete(id)
 		case json.Unmarshal(e.Value, &ch) == nil:
-			c.registry.put(ch, nil, e.Revision)
+			c.registry.put(entry{Channel: ch, revision: e.Revision})
 			c.batches.targetIsBack(ch.Target)
 		}
 	})
@@ -201,7 +202,8 @@ func (c *Controller) ownChannel(id string, e cluster.Entry) {
 	_, l, _ := c.registry.find(id)
 	switch there := l != nil && !l.withdrawn.Load(); {
 	case there && e.Deleted:
-		c.announcer.announce(l.channel(c.node))
+		c.missing.Store(true)
+		signal(c.lapsed)
 	case !there && !e.Deleted:
 		c.announcer.withdraw(c.node, id, e.Revision)
 	}

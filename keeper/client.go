@@ -227,6 +227,16 @@ func (c *Client) Pid() int {
 	return c.now.pid
 }
 
+// Speaks is what the keeper's program speaks; zero while there is none.
+func (c *Client) Speaks() Speaks {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.now == nil {
+		return Speaks{}
+	}
+	return c.now.speaks
+}
+
 // Entries lists what the keeper holds.
 func (c *Client) Entries(ctx context.Context) ([]Entry, error) {
 	var l listing

@@ -27,6 +27,9 @@
 // was written is in the FIFOs, which the process and the user hold open too. The
 // Client starts the next keeper and has it take over.
 //
+// The keeper itself is replaced: Become has it execute the next program in its
+// own process. Children, pipes, exits and the connection stay (docs/adr/0007).
+//
 // # Who may ask
 //
 // The socket lies in the peer's private runtime folder, has the mode 0600, and

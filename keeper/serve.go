@@ -17,9 +17,11 @@ const window = 1024
 // lonely is how long a keeper that holds nothing waits for somebody to attach.
 const lonely = 5 * time.Second
 
-// Serve answers on l until ctx ends, or until nothing is held and nobody is
-// connected. It closes l.
-func (k *Keeper) Serve(ctx context.Context, l *unix.Listener) error {
+// serve answers on l, and to user if it is there already, until ctx ends or
+// nothing is held and nobody is connected; or until an order to become another
+// program is ready to be carried out, which it returns: then all captures are
+// halted and nobody is heard any more. It closes l.
+func (k *Keeper) serve(ctx context.Context, l *unix.Listener, user *line) (*order, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	news := make(chan struct{}, 1)
@@ -30,31 +32,47 @@ func (k *Keeper) Serve(ctx context.Context, l *unix.Listener) error {
 		}
 	})
 	var work sync.WaitGroup
+	if user != nil {
+		k.turn.Lock()
+		work.Go(func() { k.converse(ctx, user) })
+	}
 	work.Go(func() { k.accept(ctx, l, &work) })
+	o := k.await(ctx, l, news)
+	if o != nil {
+		o.line.keep()
+		_ = o.line.endpoint.Close()
+		<-o.line.endpoint.Done()
+	}
+	err := ctx.Err()
+	cancel()
+	err = errors.Join(err, l.Close())
+	work.Wait()
+	return o, err
+}
+
+// await returns when ctx has ended, when there is nothing to keep, or with an
+// order that is ready to be carried out.
+func (k *Keeper) await(ctx context.Context, l *unix.Listener, news <-chan struct{}) *order {
 	first := time.NewTimer(lonely)
 	defer first.Stop()
-	wait := first.C
 	for {
 		select {
 		case <-ctx.Done():
-		case <-news:
-		case <-wait:
-		}
-		if ctx.Err() == nil && !k.isIdle() {
+			return nil
+		case o := <-k.orders:
+			err := k.prepare(ctx, l, o)
+			if err == nil {
+				return o
+			}
+			o.refuse(err)
 			continue
+		case <-news:
+		case <-first.C:
 		}
-		cancel()
-		err := l.Close()
-		work.Wait()
-		return errors.Join(ignoreCanceled(ctx.Err()), err)
+		if k.isIdle() {
+			return nil
+		}
 	}
-}
-
-func ignoreCanceled(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
 }
 
 func (k *Keeper) onIdle(f func()) {
@@ -63,7 +81,9 @@ func (k *Keeper) onIdle(f func()) {
 	k.idle = f
 }
 
-// accept serves whoever connects, until l is closed.
+// accept serves whoever connects, until l is closed. The next user is heard when
+// all that the one before has sent is done: what it finds then does not change
+// behind its back.
 func (k *Keeper) accept(ctx context.Context, l *unix.Listener, work *sync.WaitGroup) {
 	for {
 		conn, err := l.Accept()
@@ -73,19 +93,26 @@ func (k *Keeper) accept(ctx context.Context, l *unix.Listener, work *sync.WaitGr
 		case err != nil:
 			return
 		}
-		work.Go(func() { k.converse(ctx, conn) })
+		work.Go(func() {
+			k.turn.Lock()
+			k.converse(ctx, newLine(conn, k.orders))
+		})
 	}
 }
 
-// converse answers one user until its channel ends. The next one is heard when
-// all that the one before has sent is done: what it finds then does not change
-// behind its back.
-func (k *Keeper) converse(ctx context.Context, conn *unix.Conn) {
-	k.turn.Lock()
+// converse answers one user until its channel ends. It has the turn, and gives
+// it back.
+func (k *Keeper) converse(ctx context.Context, l *line) {
 	defer k.turn.Unlock()
-	e := exchange.NewEndpoint(conn, exchange.Options{Handlers: k.handlers(), Window: window})
+	e := exchange.NewEndpoint(l, exchange.Options{Handlers: k.handlers(), Window: window})
+	l.endpoint = e
 	var telling sync.WaitGroup
 	leave := k.attend(func(news Entry) { telling.Go(func() { tell(ctx, e, news) }) })
+	if l.missed {
+		for _, h := range k.all() {
+			k.tell(h)
+		}
+	}
 	_ = e.Run(ctx) // why it ended is of no matter: what is held stays held
 	leave()
 	telling.Wait()

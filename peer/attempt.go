@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/seed-04209a44/peerd/control"
@@ -57,20 +58,18 @@ type resumed struct {
 // begun reports whether the earlier attempt has had its effect.
 func (r resumed) begun() bool { return r.Machine.Generation > r.found }
 
-// sort tells the instances that this attempt is the first to find from the others.
-func (a *attempt) sort(views []*supervisor.View) (fresh []*supervisor.View, again map[supervisor.Key]resumed) {
+// resumed returns the instances that an earlier attempt has found.
+func (a *attempt) resumed(views []*supervisor.View) map[supervisor.Key]resumed {
 	if a == nil || !a.again {
-		return views, nil
+		return nil
 	}
-	again = map[supervisor.Key]resumed{}
+	again := map[supervisor.Key]resumed{}
 	for _, v := range views {
 		if generation, ok := a.found[v.Key.String()]; ok {
 			again[v.Key] = resumed{v, generation}
-		} else {
-			fresh = append(fresh, v)
 		}
 	}
-	return fresh, again
+	return again
 }
 
 // resume has an action, over which an earlier peer died, have its effect where
@@ -81,10 +80,10 @@ func (p *Peer) resume(ctx context.Context, again map[supervisor.Key]resumed, a a
 		if r.begun() {
 			continue
 		}
-		if err := p.wish([]*supervisor.View{r.View}, a.desired); err != nil {
+		unwish, err := p.wish([]supervisor.Key{key}, a.desired)
+		if err != nil {
 			return err
 		}
-		var err error
 		switch {
 		case a.event != lifecycle.EvRestart:
 			err = p.sup.Act(ctx, a.event, lifecycle.CauseCommand, by, key)
@@ -94,7 +93,7 @@ func (p *Peer) resume(ctx context.Context, again map[supervisor.Key]resumed, a a
 			err = p.sup.ActOn(ctx, a.event, lifecycle.CauseCommand, by, key, r.found)
 		}
 		if err != nil {
-			return err
+			return errors.Join(err, unwish())
 		}
 	}
 	return nil

@@ -146,6 +146,11 @@ func (g *generation) statusReport(ctx context.Context, s ccp.StatusEvent) (ccp.E
 	if s.Progress != nil {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvProgress, Extend: g.spec.LaunchTimeout})
 	}
+	const step = "a report"
+	if err := g.l.steps.enter(ctx, step); err != nil {
+		return ccp.Empty{}, err // the next peer asks for the state
+	}
+	defer g.l.steps.leave(step)
 	err = g.sink.Report(ctx, lifecycle.Event{Kind: lifecycle.EvReport, State: state, Detail: detail})
 	if err == nil && state == lifecycle.Execution {
 		g.started()
@@ -170,7 +175,7 @@ func (g *generation) Ask(budget time.Duration, reason string) {
 		return
 	}
 	end := time.Now().Add(budget)
-	g.orderly(func() { g.l.work.Go(func() { g.initiateShutdown(l, time.Until(end), reason) }) })
+	g.orderly(func() { g.l.see("INITIATE_SHUTDOWN", func() { g.initiateShutdown(l, time.Until(end), reason) }) })
 }
 
 func (g *generation) initiateShutdown(l *link, budget time.Duration, reason string) {
@@ -213,11 +218,11 @@ func (g *generation) ProtocolVersion() string {
 // connecting is what the handshake needs of the process.
 type connecting struct{ g *generation }
 
-func (c connecting) Pid() int                { return c.g.process(false).Identity().Pid }
-func (c connecting) Exited() <-chan struct{} { return c.g.process(false).Exited() }
+func (c connecting) Pid() int                { return c.g.process().Identity().Pid }
+func (c connecting) Exited() <-chan struct{} { return c.g.process().Exited() }
 func (c connecting) Kill()                   {} // the machine decides about force
 
-func (c connecting) Belongs(pid int) bool { return belongs(c.g.process(false), pid) }
+func (c connecting) Belongs(pid int) bool { return belongs(c.g.process(), pid) }
 
 // belongs reports whether pid is part of a process's tree.
 func belongs(p *keeper.Process, pid int) bool {
@@ -250,8 +255,11 @@ func (g *generation) componentConfiguration() (any, error) {
 	if values == nil {
 		values = map[string]any{}
 	}
+	g.releveling.Lock()
+	defer g.releveling.Unlock()
+	g.leveled = g.definition().Loggers
 	return ccp.Configuration{
 		Address: g.spec.Address, Values: values, Arguments: g.spec.Arguments,
-		Secrets: secrets, Loggers: g.l.levels.with(supervisor.KeyOf(g.spec), g.spec.Loggers),
+		Secrets: secrets, Loggers: g.l.levels.with(supervisor.KeyOf(g.spec), g.leveled),
 	}, nil
 }

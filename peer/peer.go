@@ -36,6 +36,9 @@ type Options struct {
 	// first that is there and fits is taken, the last unasked. Empty: components
 	// are spawned by the peer itself and do not outlive it.
 	Keepers [][]string
+	// Handover is what this process has from the program that it was before; nil:
+	// it was no peer before.
+	Handover *Handover
 	// Ready is called once, when the first plan is applied and the API listens;
 	// may be nil.
 	Ready func()
@@ -70,6 +73,10 @@ type Peer struct {
 	failed    chan error    // a group's escalation
 	isReady   atomic.Bool
 	reloads   sync.Mutex // one reload at a time
+	upgrading sync.Mutex // one upgrade at a time
+	passage   passage
+	next      *Successor // written by Run
+	program   string     // the file that this program was started from
 
 	mu      sync.Mutex // guards all following fields
 	plan    *profiles.Plan
@@ -89,7 +96,7 @@ func New(o Options) (*Peer, error) {
 	if err := os.MkdirAll(set.StateDir, 0o700); err != nil {
 		return nil, fmt.Errorf("cannot make the state folder: %w", err)
 	}
-	j, err := journal.Open(set.StateDir, journal.Options{})
+	j, err := journal.Open(set.StateDir, journal.Options{Lock: o.Handover.take(fileJournal)})
 	if err != nil {
 		return nil, fmt.Errorf("cannot use the state folder %s: %w", set.StateDir, err)
 	}
@@ -100,7 +107,7 @@ func New(o Options) (*Peer, error) {
 	if err != nil {
 		return nil, errors.Join(err, j.Close())
 	}
-	door, err := process.Open()
+	door, err := openDoor(o.Handover)
 	if err != nil {
 		_ = j.Close()
 		return nil, fmt.Errorf("cannot prepare to spawn: %w", err)
@@ -114,7 +121,13 @@ func New(o Options) (*Peer, error) {
 		hasten: make(chan struct{}), failed: make(chan error, 1), changed: make(chan struct{}),
 		timetable: timetable{journal: j, stamps: map[supervisor.Key]stamp{}},
 		usage:     usage{latest: map[supervisor.Key]figures{}},
+		clock:     clock{nudged: make(chan struct{}, 1)},
 		primaries: primaries{wake: make(chan struct{}, 1), held: map[string]office{}},
+	}
+	p.passage.init()
+	p.passage.note(p.pastUpgrade())
+	if p.program, err = os.Executable(); err != nil {
+		return nil, errors.Join(fmt.Errorf("cannot find out what program this is: %w", err), p.close())
 	}
 	run, err := p.takeRuntimeDir(set.RuntimeDir)
 	if err != nil {
@@ -126,11 +139,12 @@ func New(o Options) (*Peer, error) {
 	p.launcher = &launcher{
 		door: door, holder: p.holder, log: o.Logger.Named("component"), run: run, logs: p.logDir,
 		slots: make(chan struct{}, maxStarting()), levels: p.levels, tag: tagOf(set.StateDir), lease: p.standing.leaseOf,
+		facts: o.Handover.facts(),
 	}
 	p.sup = supervisor.New(supervisor.Options{
 		Launcher: p.launcher,
 		Record:   p.record, Forget: p.forget, Escalate: p.escalate,
-		Changed: p.primaries.notify, Permit: p.standing.permit,
+		Changed: p.primaries.notify, Permit: p.standing.permit, Groups: o.Handover.groups(),
 	})
 	p.replies = openReplies(j)
 	p.standing = standing{memory: j, lease: primaryLease, changed: func() { p.sup.Reconsider(); p.primaries.notify() }}
@@ -153,7 +167,7 @@ func maxStarting() int { return max(8, 4*runtime.NumCPU()) }
 // takeRuntimeDir claims the runtime folder and returns the one within it for
 // the private folders of generations.
 func (p *Peer) takeRuntimeDir(dir string) (run string, err error) {
-	if p.claim, err = claimFolder(dir); err != nil {
+	if p.claim, err = claimFolder(dir, p.opts.Handover.take(fileRuntime)); err != nil {
 		return "", err
 	}
 	return runFolder(dir)
@@ -173,7 +187,8 @@ func (p *Peer) close() error {
 
 // Run applies the plan, serves the API, and keeps the components as wanted
 // until ctx ends; then it stops them in reverse order (or keeps them, as
-// onPeerExit says) and returns when nothing of its own is left.
+// onPeerExit says) and returns when nothing of its own is left. It also returns
+// when another program is to go on; Successor is that then.
 func (p *Peer) Run(ctx context.Context) error {
 	defer func() {
 		if err := p.close(); err != nil {
@@ -201,8 +216,9 @@ func (p *Peer) Run(ctx context.Context) error {
 		endWork()
 		return errors.Join(err, closeAll(listeners), group.Wait())
 	}
-	serving := make(chan error, 1)
+	serving, served := make(chan error, 1), make(chan struct{})
 	group.Go(func() error {
+		defer close(served)
 		serving <- server.Serve(work, listeners...)
 		return nil
 	})
@@ -213,19 +229,47 @@ func (p *Peer) Run(ctx context.Context) error {
 		})
 	}
 	p.isReady.Store(true)
+	p.settleUpgrade()
 	if p.opts.Ready != nil {
 		p.opts.Ready()
 	}
 	var cause error
+	var s *succession
 	select {
 	case <-ctx.Done():
 	case cause = <-p.failed:
 	case cause = <-serving:
+	case s = <-p.passage.begun:
+	}
+	stopped := s == nil
+	if stopped {
+		s = p.passage.orStop()
 	}
 	p.isReady.Store(false)
-	p.wind(work)
+	if s == nil {
+		p.wind(work)
+		endWork()
+		return errors.Join(cause, group.Wait())
+	}
+	files := p.keep(listeners)
+	server.Retire()
+	<-served
 	endWork()
-	return errors.Join(cause, group.Wait())
+	err = group.Wait()
+	p.next = p.successor(s, files, stopped)
+	return errors.Join(cause, err)
+}
+
+// Successor is the program that goes on when Run has returned; nil: none does.
+func (p *Peer) Successor() *Successor { return p.next }
+
+// openDoor opens the way to processes; children of the program before are kept
+// for whoever adopts them.
+func openDoor(h *Handover) (*process.Door, error) {
+	if h != nil {
+		return process.Reopen()
+	}
+	return process.Open()
 }
 
 // ended drops the error that only says that the end was asked for.
@@ -253,7 +297,7 @@ func (p *Peer) begin(ctx context.Context) error {
 	p.mu.Lock()
 	p.applied = time.Now()
 	p.mu.Unlock()
-	return nil
+	return p.keepScene(plan)
 }
 
 // Hasten makes a stop of the peer in progress lose its patience.

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-04209a44/peerd/ccp"
 	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/profiles"
@@ -15,6 +16,10 @@ import (
 // Reattach implements supervisor.Reattacher.
 func (l *launcher) Reattach(ctx context.Context, spec *profiles.Spec, a supervisor.Adoption, sink supervisor.Sink) supervisor.Handle {
 	g := l.generation(ctx, spec, a.Generation, sink)
+	if f, ok := l.facts[l.key(spec, a.Generation)]; ok && a.Handed {
+		g.recall(f)
+	}
+	g.resumed = true
 	l.work.Go(func() { g.resume(a) })
 	return g
 }
@@ -48,13 +53,21 @@ func (g *generation) resume(a supervisor.Adoption) {
 		Kind: lifecycle.EvRecovered, Pid: l.Pid, Status: a.Status, State: a.State, StartedAt: l.StartedAt,
 		Detail: "taken up by the next peer",
 	}
+	tell := func() {
+		if !a.Handed {
+			g.sink.Emit(recovered)
+		}
+	}
+	if a.Status != lifecycle.Starting {
+		g.up.Do(func() {}) // its hook has run
+	}
 	if a.Status != lifecycle.Stopping {
-		g.sink.Emit(recovered)
+		tell()
 	}
 	g.follow(proc, ready, func(ctx context.Context) {
 		if a.Status == lifecycle.Stopping { // asked over the channel, if there is one
 			_ = g.rejoinFor(ctx, dir, rejoinToStop)
-			g.sink.Emit(recovered)
+			tell()
 			return
 		}
 		g.goOn(ctx, a, ready, dir)
@@ -81,9 +94,7 @@ func (g *generation) attach(a supervisor.Adoption, dir string) (*keeper.Process,
 	if err != nil {
 		return nil, l, err
 	}
-	g.mu.Lock()
-	g.proc, g.output, g.spawnedAt = proc, out, l.StartedAt
-	g.mu.Unlock()
+	g.takeUp(proc, out, l.StartedAt)
 	return proc, l, nil
 }
 
@@ -156,11 +167,10 @@ func (g *generation) hearState(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("REPORT_STATE was not answered: %w", err)
 	}
-	state, err := lifecycle.ParseState(rep.State)
-	if err != nil || state == lifecycle.NoState {
+	if state, err := lifecycle.ParseState(rep.State); err != nil || state == lifecycle.NoState {
 		return nil
 	}
-	err = g.sink.Report(ctx, lifecycle.Event{Kind: lifecycle.EvReport, State: state})
+	_, err = g.statusReport(ctx, ccp.StatusEvent{State: rep.State, StatusType: ccp.Information})
 	if errors.Is(err, supervisor.ErrIllegalReport) {
 		return nil // the component went on meanwhile, and its own report was faster
 	}

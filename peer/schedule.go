@@ -32,6 +32,7 @@ func (p *Peer) schedule(ctx context.Context) {
 			timer.Stop()
 			return
 		case <-changed:
+		case <-p.clock.nudged:
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -56,6 +57,11 @@ func (p *Peer) attend(ctx context.Context, s *profiles.Spec, now time.Time) {
 	if is == nothing {
 		return
 	}
+	given, err := p.passage.order(ctx, "a schedule")
+	if err != nil {
+		return // the next program gives it
+	}
+	defer given()
 	p.degraded.set("schedule", p.timetable.settle(s, now))
 	by := "schedule " + s.Schedule
 	if is == missed {

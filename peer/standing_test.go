@@ -205,10 +205,9 @@ func TestRepliesOfTheInterrupted(t *testing.T) {
 	}()
 	again := func(want bool, views []*supervisor.View, begun bool) func(*attempt) exchange.Reply {
 		return func(a *attempt) exchange.Reply {
-			fresh, resumed := a.sort(views)
-			r, found := resumed[views[0].Key]
-			if a.again != want || found != want || (len(fresh) == 0) != want || found && r.begun() != begun {
-				t.Errorf("again %v, fresh %v, resumed %v; want %v, begun %v", a.again, fresh, resumed, want, begun)
+			r, found := a.resumed(views)[views[0].Key]
+			if a.again != want || found != want || found && r.begun() != begun {
+				t.Errorf("again %v, resumed %v; want %v, begun %v", a.again, r, want, begun)
 			}
 			return exchange.Reply{Status: exchange.Succeeded, Payload: []byte("{}")}
 		}

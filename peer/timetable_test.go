@@ -117,6 +117,13 @@ func TestTimetable(t *testing.T) {
 	want("the clock is set back", ten, ten)
 	s.Schedule = "CRON_TZ=UTC 30 * * * *"
 	want("another schedule", day, day)
+	s.Schedule = "CRON_TZ=UTC 0 12 * * *"
+	noon := instant(t, "2026-03-01T12:00:00Z")
+	if err := table.settle(s, noon); err != nil {
+		t.Fatal(err)
+	}
+	want("a time of day, and the clock is set back", noon.Add(-time.Hour), noon)
+	want("and by far", noon.Add(-4*time.Hour), noon.Add(-4*time.Hour))
 	if err := table.suspend(s); err != nil {
 		t.Fatal(err)
 	}

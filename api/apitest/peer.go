@@ -45,7 +45,9 @@ func (p *Peer) Register(m control.Registrar) {
 	control.Handle(m, control.OpHistory, p.history)
 	control.Handle(m, control.OpPlan, p.plan)
 	control.Handle(m, control.OpReload, p.reload)
+	control.Handle(m, control.OpUpgrade, p.upgrade)
 	control.Handle(m, control.OpStatus, p.status)
+	control.Handle(m, control.OpSnapshot, p.snapshot)
 	control.Handle(m, control.OpGraph, p.graph)
 }
 
@@ -184,6 +186,14 @@ func (p *Peer) plan(context.Context, struct{}, control.Send) (map[string]any, er
 	return map[string]any{"hash": "abc"}, nil
 }
 
+// upgrade finds that the program runs already.
+func (p *Peer) upgrade(_ context.Context, req control.UpgradeRequest, _ control.Send) (control.Upgrade, error) {
+	if req.Binary == "" {
+		req.Binary = "/usr/bin/peerd"
+	}
+	return control.Upgrade{From: "1.0", To: "1.0", Binary: req.Binary, At: Epoch, By: "uid 0 pid 1 test", Outcome: "already"}, nil
+}
+
 // reload accepts a dry run and finds the profile invalid otherwise.
 func (p *Peer) reload(_ context.Context, req control.ReloadRequest, _ control.Send) (control.ReloadReply, error) {
 	if !req.DryRun {
@@ -214,4 +224,12 @@ func logLines(name string) []logs.Line {
 		{At: Epoch, Name: name, Stream: logs.Out, Text: "half ", Partial: true},
 		{At: Epoch, Name: name, Stream: logs.Out, Text: "whole"},
 	}
+}
+
+// snapshot takes any path but one that is there already.
+func (p *Peer) snapshot(_ context.Context, req control.SnapshotRequest, _ control.Send) (control.SnapshotReply, error) {
+	if req.Path == "/there" {
+		return control.SnapshotReply{}, control.Errorf(control.CodeFailed, "cannot take a snapshot: /there is there already")
+	}
+	return control.SnapshotReply{Path: req.Path, ID: "one", Taken: Epoch, Buckets: []string{"KV_exchange-batches"}}, nil
 }

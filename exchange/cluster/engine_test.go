@@ -142,7 +142,7 @@ func TestWatch(t *testing.T) {
 
 func TestLeasesExpire(t *testing.T) {
 	each(t, func(t *testing.T, e Engine) {
-		b := bucket(t, e, BucketOptions{TTL: time.Second})
+		b := bucket(t, e, BucketOptions{TTL: 5 * time.Second})
 		told := watch(t, b, "")
 		expect(t, told, "ready")
 		r := put(t, b, "lease", "1", 0)
@@ -227,14 +227,20 @@ func TestRequestsOfManyAnswers(t *testing.T) {
 
 func TestDurableBucketsOutliveTheNode(t *testing.T) {
 	dir := t.TempDir()
+	durable := func(e Engine) Bucket {
+		b, err := e.Bucket(t.Context(), "things", BucketOptions{Durable: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
 	e := openNATS(t, dir)
-	revision := put(t, bucket(t, e, BucketOptions{Durable: true}), "k", "kept", 0)
+	revision := put(t, durable(e), "k", "kept", 0)
 	if _, err := OpenNATS(NATSOptions{Node: "two", Dir: dir}); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("a second engine in the same folder: %v", err)
 	}
 	e.Close()
-	b := bucket(t, openNATS(t, dir), BucketOptions{Durable: true})
-	if got, err := b.Get(t.Context(), "k"); err != nil || string(got.Value) != "kept" || got.Revision != revision {
+	if got, err := durable(openNATS(t, dir)).Get(t.Context(), "k"); err != nil || string(got.Value) != "kept" || got.Revision != revision {
 		t.Errorf("after a restart: %+v, %v", got, err)
 	}
 }
