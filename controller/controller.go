@@ -43,6 +43,7 @@ type Controller struct {
 	takesIn    atomic.Int64  // connectors, from this time on, in ns
 	missing    atomic.Bool   // a channel of this node was taken out by another
 	settled    atomic.Bool   // connectors have had the time to come back after a start
+	late       atomic.Bool   // former primaries have had theirs
 
 	mu       sync.Mutex // guards all below
 	state    state
@@ -195,6 +196,7 @@ func (c *Controller) work(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { return c.elect(ctx) })
 	g.Go(func() error { return c.rebalance(ctx) })
 	c.later(ctx, c.o.Lease, c.settleInherited)
+	c.later(ctx, formerGrace, c.endGrace)
 	c.mu.Lock()
 	c.state = open
 	c.mu.Unlock()
@@ -235,6 +237,13 @@ func (c *Controller) isOpen() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.state == open
+}
+
+// isOver tells whether it stops, or has.
+func (c *Controller) isOver() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == over
 }
 
 func (c *Controller) authenticate(r *http.Request) (any, error) {
