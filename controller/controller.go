@@ -124,7 +124,7 @@ func (c *Controller) Run(ctx context.Context) error {
 	case <-inner.Done():
 	}
 	c.stop()
-	c.announcer.flush(c.o.HealthTimeout)
+	c.announcer.flush(lastWrites)
 	leave()
 	<-left
 	c.seeOff(inner)
@@ -134,6 +134,10 @@ func (c *Controller) Run(ctx context.Context) error {
 	c.timers.Wait()
 	return err
 }
+
+// lastWrites is how long a node that leaves tries to tell the engine so. If there
+// is no majority to take it, the others find out by themselves.
+const lastWrites = 2 * time.Second
 
 // farewell is how long a node that leaves answers commands that were sent to it
 // before it was known that it does: they are sent again elsewhere.
