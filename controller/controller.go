@@ -127,32 +127,12 @@ func (c *Controller) Run(ctx context.Context) error {
 	case <-inner.Done():
 	}
 	c.stop()
-	c.announcer.flush(c.o.HealthTimeout)
-	leave()
-	<-left
-	c.seeOff(inner)
+	c.leave(inner, leave, left)
 	cancel()
 	err = g.Wait()
 	c.tellers.Wait()
 	c.timers.Wait()
 	return err
-}
-
-// farewell is how long a node that leaves answers commands that were sent to it
-// before it was known that it does: they are sent again elsewhere.
-const farewell = time.Second
-
-// seeOff waits until the other nodes, if there are any, know that this one has gone.
-func (c *Controller) seeOff(ctx context.Context) {
-	if len(c.registry.nodeNames()) < 2 {
-		return
-	}
-	timer := time.NewTimer(farewell)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // begin makes sure that Run is called once.
