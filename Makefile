@@ -72,7 +72,7 @@ fuzz: ## every fuzz target for FUZZTIME
 
 soak: ## long: property tests a hundredfold, hundreds of kills, larger models, every fuzz target for ten minutes
 	$(GO) test -timeout 0 $$(git grep -l pgregory.net/rapid -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,') -rapid.checks=10000
-	PEERD_SOAK=1 $(GO) test -timeout 0 -run 'Rounds|EachLine|KillPoints' ./acceptance
+	PEERD_SOAK=1 $(GO) test -timeout 0 -run 'Rounds|EachLine|KillPoints|ADamagedJournal' ./acceptance
 	$(GO) test -timeout 0 -run TestSimulation ./supervisor -args -simulation.seeds=5000
 	$(GO) test -timeout 0 -run NoEffect ./controller/election -args -model.whole
 	@.ci/fuzz 10m
