@@ -98,6 +98,7 @@ func TestClientCallsEveryOperation(t *testing.T) {
 		control.OpReload:      control.ReloadRequest{DryRun: true},
 		control.OpScale:       control.ScaleRequest{NameRequest: one, Replicas: 2},
 		control.OpUpgrade:     control.UpgradeRequest{Binary: "/opt/peerd"},
+		control.OpSnapshot:    control.SnapshotRequest{Path: "/here"},
 		control.OpGraph:       nil, control.OpPlan: nil, control.OpStatus: nil,
 	}
 	for _, op := range control.Operations() {

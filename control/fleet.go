@@ -25,4 +25,28 @@ type ControllerStatus struct {
 	Targets    int    `json:"targets"`
 	Channels   int    `json:"channels"`
 	Error      string `json:"error,omitempty"` // why it does not run
+	// Cluster is where it meets other controllers; nil while it does not run.
+	Cluster *ClusterStatus `json:"cluster,omitempty"`
+}
+
+// ClusterStatus is the engine of a controller.
+type ClusterStatus struct {
+	Mode  string   `json:"mode"` // standalone, clustered or external
+	Name  string   `json:"name,omitempty"`
+	Node  string   `json:"node"`
+	There []string `json:"there"` // the controllers that are reached, this one among them
+}
+
+// SnapshotRequest has the controller of a peer save what it keeps. Path is of a
+// file on the peer's host that is not there yet.
+type SnapshotRequest struct {
+	Path string `json:"path"`
+}
+
+// SnapshotReply is a snapshot that was saved.
+type SnapshotReply struct {
+	Path    string    `json:"path"`
+	ID      string    `json:"id"`
+	Taken   time.Time `json:"taken"`
+	Buckets []string  `json:"buckets"`
 }

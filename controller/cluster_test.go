@@ -21,11 +21,15 @@ import (
 // fleetEngines opens the engines of a cluster of n nodes.
 func fleetEngines(t testing.TB, n int) []*cluster.NATS {
 	t.Helper()
-	routes := loopback.Addresses(n)
-	var all []*cluster.NATS
-	for i := range n {
+	return openEngines(t, loopback.Addresses(n), t.TempDir())
+}
+
+// openEngines opens the engines of a cluster, with folders in dir.
+func openEngines(t testing.TB, routes []string, dir string) (all []*cluster.NATS) {
+	t.Helper()
+	for i := range routes {
 		e, err := cluster.OpenNATS(cluster.NATSOptions{
-			Node: fmt.Sprint("c", i+1), Dir: filepath.Join(t.TempDir(), fmt.Sprint("c", i+1)),
+			Node: fmt.Sprint("c", i+1), Dir: filepath.Join(dir, fmt.Sprint("c", i+1)),
 			Cluster: &cluster.Membership{Name: "test", Listen: routes[i], Routes: routes},
 		})
 		if err != nil {
@@ -94,7 +98,7 @@ func TestThreeControllers(t *testing.T) {
 	})
 	t.Run("all its replies", func(t *testing.T) {
 		var got []string
-		reply, err := all[0].Stream(t.Context(), "u", command(t, "COUNT", 300), Choice{}, func(r exchange.Reply) error {
+		reply, err := all[0].Stream(t.Context(), "u", command(t, "NUMBERS", 300), Choice{}, func(r exchange.Reply) error {
 			got = append(got, string(r.Payload))
 			return nil
 		})
@@ -133,18 +137,12 @@ func TestThreeControllers(t *testing.T) {
 	})
 }
 
-// TestKillsInACluster kills controllers with SIGKILL: with one of three away
-// commands go on; with two, batches are refused; what was taken is carried out,
-// once, when they are back.
-func TestKillsInACluster(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes as long as several elections")
-	}
-	routes := loopback.Addresses(3)
-	var all []*victim
-	n := &node{t: t, news: make(chan struct{})} // only to wait with
-	for i := range 3 {
-		mine := append([]string{routes[i]}, append(slices.Clone(routes[:i]), routes[i+1:]...)...)
+// victims starts a cluster of n controllers, each in a process of its own.
+func victims(t *testing.T, n int) (all []*victim) {
+	t.Helper()
+	routes := loopback.Addresses(n)
+	for i := range n {
+		mine := slices.Concat(routes[i:], routes[:i])
 		v := &victim{t: t, dir: filepath.Join(t.TempDir(), fmt.Sprint("c", i+1)), routes: mine}
 		v.begin()
 		t.Cleanup(v.kill)
@@ -153,8 +151,27 @@ func TestKillsInACluster(t *testing.T) {
 	for _, v := range all {
 		<-v.up
 	}
+	return all
+}
+
+func urls(all []*victim) (urls []string) {
+	for _, v := range all {
+		urls = append(urls, "http://"+v.address)
+	}
+	return urls
+}
+
+// TestKillsInACluster kills controllers with SIGKILL: with one of three away
+// commands go on; with two, batches are refused; what was taken is carried out,
+// once, when they are back.
+func TestKillsInACluster(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes as long as several elections")
+	}
+	all := victims(t, 3)
+	n := &node{t: t, news: make(chan struct{})} // only to wait with
 	p := &slowPeer{}
-	p.connect(t, "http://"+all[0].address, "http://"+all[1].address, "http://"+all[2].address)
+	p.connect(t, urls(all)...)
 	batch := func(id string) string {
 		var body strings.Builder
 		for i := range 10 {
@@ -177,11 +194,11 @@ func TestKillsInACluster(t *testing.T) {
 			t.Errorf("%s: effects %v", id, got)
 		}
 	}
-	victims := all[:1]
+	killed := all[:1]
 	if os.Getenv("PEERD_TEST_KILLS") != "" {
-		victims = all // one of them led
+		killed = all // one of them led
 	}
-	for i, v := range victims {
+	for i, v := range killed {
 		id := fmt.Sprint("one-of-three-", i)
 		other := all[(i+1)%3]
 		n.until("taken", func() bool { return posted(other.address, batch(id)) == http.StatusAccepted })
@@ -213,4 +230,51 @@ func posted(address, body string) int {
 	}
 	defer resp.Body.Close()
 	return resp.StatusCode
+}
+
+// TestMigratedBatches: what a controller that was alone had is there when it is
+// one of three, to the status of each batch, and what waited goes on.
+func TestMigratedBatches(t *testing.T) {
+	routes, dir := loopback.Addresses(3), t.TempDir()
+	alone := cluster.NATSOptions{Node: "c1", Dir: filepath.Join(dir, "c1")}
+	engine, err := cluster.OpenNATS(alone)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before := run(t, func(o *Options) { o.Engine = engine })
+	p := before.join("t", "p", nil)
+	succeeded := before.execute(Batch{ID: "succeeded", Target: "t", Commands: []BatchCommand{{Command: command(t, "EFFECT", 1)}}})
+	failed := before.execute(Batch{ID: "failed", Target: "t", MaxRetry: NoRetry, Commands: []BatchCommand{{Command: command(t, "EFFECT", 2)}, {Command: command(t, "FAIL", nil)}}})
+	waits := before.execute(Batch{ID: "waits", Target: "away", Commands: []BatchCommand{{Command: command(t, "EFFECT", 3)}}})
+	for _, b := range []*Batch{&succeeded, &failed} {
+		if *b, err = before.Batches().Wait(t.Context(), b.ID); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if succeeded.Status != BatchSucceeded || failed.Status != BatchError {
+		t.Fatalf("%s, %s", succeeded.Status, failed.Status)
+	}
+	p.stop()
+	before.stop()
+	engine.Close()
+	if _, err := cluster.Migrate(t.Context(), alone.Dir, cluster.As{Mode: "clustered", Cluster: "test", Node: "c1"}); err != nil {
+		t.Fatal(err)
+	}
+
+	var all []*node
+	for _, e := range openEngines(t, routes, dir) {
+		all = append(all, run(t, func(o *Options) { o.Engine = e }))
+	}
+	for _, n := range all {
+		for _, want := range []Batch{succeeded, failed, waits} {
+			got, err := n.Batches().Get(want.ID)
+			if err != nil || got.Status != want.Status || got.ErrorDetails != want.ErrorDetails || got.Done() != want.Done() || !got.Created.Equal(want.Created) {
+				t.Errorf("%s: %+v, %v; want %+v", want.ID, got, err, want)
+			}
+		}
+	}
+	q := all[1].join("away", "q", nil)
+	if b, err := all[2].Batches().Wait(t.Context(), "waits"); err != nil || b.Status != BatchSucceeded || len(q.effects()) != 1 {
+		t.Errorf("%+v, %v, effects %v", b, err, q.effects())
+	}
 }

@@ -38,8 +38,10 @@ type Controller struct {
 	running    chan struct{} // closed when connectors are taken in
 	joined     chan struct{} // another controller has joined
 	moved      chan struct{} // another controller has come or gone
-	lapsed     chan struct{} // this node's lease was seen to be gone
+	lapsed     chan struct{} // this node's lease, or a channel, was seen to be gone
 	leased     atomic.Bool   // this node's lease is held, as far as is known
+	takesIn    atomic.Int64  // connectors, from this time on, in ns
+	missing    atomic.Bool   // a channel of this node was taken out by another
 	settled    atomic.Bool   // connectors have had the time to come back after a start
 
 	mu       sync.Mutex // guards all below

@@ -171,7 +171,7 @@ func (p *peer) hung() int {
 	return p.hanging
 }
 
-// mux answers what tests ask: ECHO, EFFECT, FAIL, HANG, COUNT, PANIC.
+// mux answers what tests ask: ECHO, EFFECT, FAIL, HANG, NUMBERS, PANIC.
 func (p *peer) mux() *exchange.Mux {
 	m := &exchange.Mux{Replies: exchange.NewReplyCache(0, 0, true)}
 	m.Handle("ECHO", func(_ context.Context, req *exchange.Request) (any, error) { return req.Payload, nil })
@@ -188,7 +188,7 @@ func (p *peer) mux() *exchange.Mux {
 		<-ctx.Done()
 		return nil, ctx.Err()
 	})
-	m.Handle("COUNT", func(_ context.Context, req *exchange.Request) (any, error) {
+	m.Handle("NUMBERS", func(_ context.Context, req *exchange.Request) (any, error) {
 		var to int
 		if err := req.Decode(&to); err != nil {
 			return nil, err

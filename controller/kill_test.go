@@ -2,8 +2,10 @@ package controller
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -97,6 +99,7 @@ type victim struct {
 	address string
 	routes  []string
 	cmd     *exec.Cmd
+	leash   io.Closer     // it stops when this is closed
 	up      chan struct{} // closed when it is up
 }
 
@@ -120,7 +123,7 @@ func (v *victim) begin() {
 	if err != nil {
 		v.t.Fatal(err)
 	}
-	if _, err := v.cmd.StdinPipe(); err != nil {
+	if v.leash, err = v.cmd.StdinPipe(); err != nil {
 		v.t.Fatal(err)
 	}
 	if err := v.cmd.Start(); err != nil {
@@ -135,6 +138,16 @@ func (v *victim) begin() {
 			}
 		}
 	}()
+}
+
+// stop has the controller leave in an orderly way.
+func (v *victim) stop() {
+	v.t.Helper()
+	v.leash.Close()
+	if err := v.cmd.Wait(); err != nil {
+		v.t.Errorf("the child ended with %v", err)
+	}
+	v.cmd = nil
 }
 
 func (v *victim) kill() {
@@ -184,6 +197,8 @@ func TestBatchesSurviveKills(t *testing.T) {
 
 // slowPeer is a peer whose effects take a moment, so that kills hit them.
 type slowPeer struct {
+	target string // default t
+
 	mu  sync.Mutex
 	log []string
 }
@@ -210,7 +225,7 @@ func (p *slowPeer) connect(t *testing.T, urls ...string) {
 		return nil, nil
 	})
 	o := exchange.ConnectorOptions{
-		Hello: exchange.Hello{TargetID: "t", ID: "p"}, Channel: exchange.Options{Handlers: m},
+		Hello: exchange.Hello{TargetID: cmp.Or(p.target, "t"), ID: "p"}, Channel: exchange.Options{Handlers: m},
 		MinBackoff: time.Millisecond, MaxBackoff: 10 * time.Millisecond,
 	}
 	overWeb(urls[0], websocket.DialOptions{})(&o)

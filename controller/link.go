@@ -120,6 +120,8 @@ func (c *Controller) welcome(ctx context.Context, ch exchange.Channel, who Ident
 			return nil, err
 		case target == "":
 			return nil, errors.New("the connector has no target")
+		case time.Now().UnixNano() < c.takesIn.Load():
+			return nil, fmt.Errorf("this controller does not reach the others: %w", exchange.ErrTryAgain)
 		case !c.o.Access.Join(who, target):
 			return nil, fmt.Errorf("%q may not belong to target %q", who.Name, target)
 		}
@@ -130,7 +132,7 @@ func (c *Controller) welcome(ctx context.Context, ch exchange.Channel, who Ident
 
 // open makes a channel known, on this node at once and to the others soon.
 func (c *Controller) open(l *link) {
-	c.registry.put(l.channel(c.node), l, 0)
+	c.registry.put(entry{Channel: l.channel(c.node), link: l})
 	c.health.add(l)
 	c.event(Event{Kind: ChannelOpened, Target: l.target, Channel: l.id, Identity: l.identity.Name, Detail: l.connector})
 	c.announcer.announce(l.channel(c.node))

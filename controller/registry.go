@@ -30,8 +30,8 @@ type primary struct {
 // entry is a channel in the registry.
 type entry struct {
 	Channel
-	link     *link
-	revision uint64 // of its key, if another node has it
+	link     *link  // nil if another node has it
+	revision uint64 // of the other node's announcement
 }
 
 // registry is this node's view of all channels. What is here of other nodes,
@@ -57,16 +57,15 @@ func newRegistry(self string) *registry {
 }
 
 // put adds or changes a channel.
-func (r *registry) put(ch Channel, l *link, revision uint64) {
+func (r *registry) put(e entry) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.remove(ch.ID)
-	e := &entry{ch, l, revision}
-	r.channels[ch.ID] = e
-	if r.targets[ch.Target] == nil {
-		r.targets[ch.Target] = make(map[string]*entry)
+	r.remove(e.ID)
+	r.channels[e.ID] = &e
+	if r.targets[e.Target] == nil {
+		r.targets[e.Target] = make(map[string]*entry)
 	}
-	r.targets[e.Target][e.ID] = e
+	r.targets[e.Target][e.ID] = &e
 	if e.link != nil {
 		r.local++
 	}
@@ -179,6 +178,7 @@ type view struct {
 	record     primary
 	candidates []string
 	links      []*link // local, active or not
+	soon       bool    // a local one will be a candidate when the others know of it
 }
 
 func (v view) election() election.Record {
@@ -190,7 +190,11 @@ func (r *registry) look(target string) view {
 	defer r.mu.Unlock()
 	v := view{record: r.primaries[target]}
 	for id, e := range r.targets[target] {
-		if r.usable(e) && (e.link == nil || e.link.announced.Load()) {
+		switch {
+		case !r.usable(e):
+		case e.link != nil && !e.link.announced.Load():
+			v.soon = true
+		default:
 			v.candidates = append(v.candidates, id)
 		}
 		if e.link != nil {

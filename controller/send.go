@@ -208,7 +208,7 @@ func replies(part func([]byte) error) func(exchange.Reply) error {
 		return nil
 	}
 	return func(r exchange.Reply) error {
-		data, err := json.Marshal(r)
+		data, err := exchange.Encode(r)
 		if err != nil {
 			return err
 		}

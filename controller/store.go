@@ -80,10 +80,12 @@ func (c *Controller) beginLease(ctx context.Context, me []byte) (uint64, error) 
 }
 
 // live keeps this node's lease until ctx ends, and then gives it back. While the
-// engine does not take it the channels stay, and nothing is decided.
+// engine does not take it nothing is decided; when the lease is over the channels
+// are sent away.
 func (c *Controller) live(ctx context.Context, me []byte, revision uint64) error {
 	tick := time.NewTicker(c.o.Lease / 3)
 	defer tick.Stop()
+	held, gone := time.Now(), false
 	for {
 		select {
 		case <-ctx.Done():
@@ -97,9 +99,14 @@ func (c *Controller) live(ctx context.Context, me []byte, revision uint64) error
 		next, err := c.renew(ctx, me, revision)
 		switch {
 		case err == nil:
-			revision = next
+			revision, held, gone = next, time.Now(), false
+			c.takesIn.Store(0)
 		case ctx.Err() == nil:
 			c.leased.Store(false)
+			if over := time.Since(held) >= c.o.Lease; over && !gone {
+				gone = true
+				c.sendAway(ctx)
+			}
 			c.event(Event{Kind: EngineTrouble, Detail: "cannot renew the lease of node " + c.node + ": " + err.Error()})
 		}
 	}
@@ -113,7 +120,7 @@ func (c *Controller) renew(ctx context.Context, me []byte, after uint64) (uint64
 	defer cancel()
 	revision, err := c.store.nodes.Put(ctx, c.node, me, after)
 	switch {
-	case err == nil && c.leased.Load():
+	case err == nil && c.leased.Load() && !c.missing.Load():
 		return revision, nil
 	case errors.Is(err, cluster.ErrConflict):
 		c.event(Event{Kind: EngineTrouble, Detail: "the lease of node " + c.node + " was lost"})
@@ -123,6 +130,7 @@ func (c *Controller) renew(ctx context.Context, me []byte, after uint64) (uint64
 		return 0, err
 	}
 	c.leased.Store(true)
+	c.missing.Store(false)
 	for _, l := range c.registry.links() {
 		if !l.over.Load() {
 			c.announcer.announce(l.channel(c.node))
@@ -190,7 +198,7 @@ func (c *Controller) watchChannels(ctx context.Context, ready func()) error {
 		case e.Deleted:
 			c.registry.delete(id)
 		case json.Unmarshal(e.Value, &ch) == nil:
-			c.registry.put(ch, nil, e.Revision)
+			c.registry.put(entry{Channel: ch, revision: e.Revision})
 			c.batches.targetIsBack(ch.Target)
 		}
 	})
@@ -201,7 +209,8 @@ func (c *Controller) ownChannel(id string, e cluster.Entry) {
 	_, l, _ := c.registry.find(id)
 	switch there := l != nil && !l.withdrawn.Load(); {
 	case there && e.Deleted:
-		c.announcer.announce(l.channel(c.node))
+		c.missing.Store(true)
+		signal(c.lapsed)
 	case !there && !e.Deleted:
 		c.announcer.withdraw(c.node, id, e.Revision)
 	}

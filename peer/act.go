@@ -135,6 +135,7 @@ func (p *Peer) actOn(ctx context.Context, views []*supervisor.View, r control.Ac
 	}
 	ctx, cancel := p.passage.whileHere(ctx)
 	defer cancel()
+	tell = serialised(tell)
 	outcomes := make([]control.Outcome, len(views))
 	var wg sync.WaitGroup
 	for i, v := range views {
@@ -142,9 +143,9 @@ func (p *Peer) actOn(ctx context.Context, views []*supervisor.View, r control.Ac
 		case r.NoWait:
 			outcomes[i] = outcome(v, "accepted", "")
 		case ok:
-			wg.Go(func() { outcomes[i] = p.awaitAgain(ctx, resumed, r, serialised(tell), a) })
+			wg.Go(func() { outcomes[i] = p.awaitAgain(ctx, resumed, r, tell, a) })
 		default:
-			wg.Go(func() { outcomes[i] = p.await(ctx, before[i], r, serialised(tell), a) })
+			wg.Go(func() { outcomes[i] = p.await(ctx, before[i], r, tell, a) })
 		}
 	}
 	wg.Wait()
@@ -163,8 +164,7 @@ func (p *Peer) give(ctx context.Context, views []*supervisor.View, again map[sup
 		return nil, err
 	}
 	defer given()
-	var fresh []*supervisor.View
-	var keys []supervisor.Key
+	var fresh []supervisor.Key
 	before := make([]*supervisor.View, len(views))
 	for i, v := range views {
 		if found, ok := again[v.Key]; ok {
@@ -172,15 +172,16 @@ func (p *Peer) give(ctx context.Context, views []*supervisor.View, again map[sup
 		} else if generation, acted := r.After[v.Key.String()]; acted {
 			before[i] = asBefore(v, generation)
 		} else {
-			before[i], fresh, keys = v, append(fresh, v), append(keys, v.Key)
+			before[i], fresh = v, append(fresh, v.Key)
 		}
 	}
 	if len(fresh) > 0 {
-		if err := p.wish(fresh, a.desired); err != nil {
+		unwish, err := p.wish(fresh, a.desired)
+		if err != nil {
 			return nil, err
 		}
-		if err := p.sup.Act(ctx, a.event, lifecycle.CauseCommand, control.CallerFrom(ctx).By, keys...); err != nil {
-			return nil, err
+		if err := p.sup.Act(ctx, a.event, lifecycle.CauseCommand, control.CallerFrom(ctx).By, fresh...); err != nil {
+			return nil, errors.Join(err, unwish())
 		}
 	}
 	return before, p.resume(ctx, again, a)
@@ -258,7 +259,7 @@ func (p *Peer) await(ctx context.Context, before *supervisor.View, r control.Act
 	})
 	switch {
 	case errors.Is(err, supervisor.ErrGone):
-		return outcome(before, a.done, "left the plan")
+		return leftThePlan(before, a)
 	case err != nil:
 		return outcome(v, "timeout", "not "+a.done+" within "+limit.String()+reason(v))
 	case overruled && result != succeeded:
@@ -269,6 +270,16 @@ func (p *Peer) await(ctx context.Context, before *supervisor.View, r control.Act
 		return outcome(v, "failed", describe(v))
 	}
 	return outcome(v, a.done, "")
+}
+
+// leftThePlan is how an instance stands to a wish once it is no more.
+func leftThePlan(v *supervisor.View, a action) control.Outcome {
+	o := outcome(v, a.done, "left the plan")
+	o.Status = lifecycle.Stopped.String()
+	if a.desired != "down" {
+		o.Outcome = "failed"
+	}
+	return o
 }
 
 func outcome(v *supervisor.View, what, detail string) control.Outcome {

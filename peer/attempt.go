@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/seed-04209a44/peerd/control"
@@ -79,10 +80,10 @@ func (p *Peer) resume(ctx context.Context, again map[supervisor.Key]resumed, a a
 		if r.begun() {
 			continue
 		}
-		if err := p.wish([]*supervisor.View{r.View}, a.desired); err != nil {
+		unwish, err := p.wish([]supervisor.Key{key}, a.desired)
+		if err != nil {
 			return err
 		}
-		var err error
 		switch {
 		case a.event != lifecycle.EvRestart:
 			err = p.sup.Act(ctx, a.event, lifecycle.CauseCommand, by, key)
@@ -92,7 +93,7 @@ func (p *Peer) resume(ctx context.Context, again map[supervisor.Key]resumed, a a
 			err = p.sup.ActOn(ctx, a.event, lifecycle.CauseCommand, by, key, r.found)
 		}
 		if err != nil {
-			return err
+			return errors.Join(err, unwish())
 		}
 	}
 	return nil

@@ -32,6 +32,7 @@ const (
 type host struct {
 	mu      sync.Mutex // guards all below
 	current *controller.Controller
+	engine  *cluster.NATS // what it decides with; nil while there is none
 	changed chan struct{} // closed when current is another
 	listen  string
 	fault   error
@@ -101,6 +102,7 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 		return err
 	}
 	defer engine.Close()
+	defer p.host.use(nil)
 	c, err := controller.New(p.controllerOptions(set, engine, security))
 	if err != nil {
 		return err
@@ -123,8 +125,9 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 		}
 		return nil
 	})
+	g.Go(func() error { return p.saveRegularly(ctx, engine) })
 	g.Go(func() error {
-		defer server.Close()
+		defer closeServer(server)
 		return c.Run(ctx)
 	})
 	g.Go(func() error {
@@ -138,6 +141,16 @@ func (p *Peer) serveController(ctx context.Context, plan *profiles.Plan) error {
 		return nil
 	})
 	return g.Wait()
+}
+
+// closeServer lets callers that still wait for an answer have it, for a while: by
+// now every command has one, or is on another controller's channel.
+func closeServer(s *http.Server) {
+	ctx, cancel := context.WithTimeout(context.Background(), controller.DefaultDrainTimeout)
+	defer cancel()
+	if s.Shutdown(ctx) != nil {
+		s.Close()
+	}
 }
 
 // fleetRoutes takes in connectors where they connect, and serves the management
@@ -174,7 +187,7 @@ func controllerTLS(files profiles.TLSFiles) (*tls.Config, error) {
 }
 
 func (p *Peer) controllerOptions(set *profiles.ControllerSettings, engine cluster.Engine, security *tls.Config) controller.Options {
-	o := controller.Options{Identifier: set.Identifier, Engine: engine, Observe: p.observeController}
+	o := controller.Options{Identifier: set.Identifier, Engine: engine, Observe: p.observeController, WebSocket: fleetSocket}
 	for _, r := range set.Access {
 		o.Access = append(o.Access, controller.Rule(r))
 	}
@@ -237,9 +250,13 @@ func (p *Peer) controllerStatus() *control.ControllerStatus {
 		return nil
 	}
 	p.host.mu.Lock()
-	c, listen, fault := p.host.current, p.host.listen, p.host.fault
+	c, listen, fault, engine := p.host.current, p.host.listen, p.host.fault, p.host.engine
 	p.host.mu.Unlock()
 	s := &control.ControllerStatus{Identifier: plan.Controller.Identifier, Listen: listen}
+	if engine != nil {
+		e := engine.Status()
+		s.Cluster = &control.ClusterStatus{Mode: e.Mode, Name: e.Cluster, Node: e.Node, There: e.There}
+	}
 	if fault != nil {
 		s.Error = fault.Error()
 	}

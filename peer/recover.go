@@ -25,6 +25,7 @@ type recovery struct {
 	held     map[string]keeper.Entry // by the keeper, not looked at yet
 	folders  map[string]bool         // names of the private folders still in use
 	adopted  map[string]bool         // tokens of the trees that are taken up
+	same     bool                    // plan and boot are those of the earlier peer
 	restored map[supervisor.Key]supervisor.Restored
 
 	snapshots map[supervisor.Key]*supervisor.Snapshot // what was handed over
@@ -44,6 +45,7 @@ func (p *Peer) recover(ctx context.Context) (map[supervisor.Key]supervisor.Resto
 		snapshots: p.opts.Handover.snapshots(),
 	}
 	plan, _ := p.currentPlan()
+	r.same = p.sameScene(plan)
 	for _, s := range plan.Specs {
 		r.plan[supervisor.KeyOf(s)] = s
 	}
@@ -115,6 +117,9 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 				return err
 			}
 		}
+		if r.same && spec != nil && rests(last) {
+			return r.leave(k, row, last)
+		}
 	case found != nil && spec != nil && r.p.keeper != nil && (found.kept || found.Alive()):
 		return r.adopt(k, row, last, spec, found)
 	case found != nil:
@@ -127,6 +132,16 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 		}
 	}
 	return r.closeHistory(row, last, found)
+}
+
+// leave prepares the supervisor to leave an instance at rest as it is.
+func (r *recovery) leave(k supervisor.Key, row journal.Instance, last journal.Record) error {
+	t, err := transitionOf(last)
+	if err != nil {
+		return err
+	}
+	r.restored[k] = supervisor.Restored{Generation: row.Generation, Down: row.Desired == "down", Last: t, Rests: true, Since: last.At}
+	return nil
 }
 
 // foundling is a generation that an earlier peer has launched.

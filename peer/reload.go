@@ -84,6 +84,7 @@ func (p *Peer) reloadTo(ctx context.Context, scales map[string]int, dryRun bool,
 	close(p.changed)
 	p.changed = make(chan struct{})
 	p.mu.Unlock()
+	p.degraded.set("journal", p.keepScene(next))
 	p.log.Info("profile applied", "changes", len(changes), "hash", next.Hash, "by", by)
 	return reply, nil
 }

@@ -76,7 +76,7 @@ func (p *Peer) awaitScale(ctx context.Context, component string, before []*super
 			continue
 		}
 		outcomes = append(outcomes, p.await(ctx, v, control.ActRequest{}, tell, action{
-			done:    "started",
+			desired: "up", done: "started",
 			already: func(v *supervisor.View) bool { return v.Machine.Status == lifecycle.Running },
 			judge:   judgeScaled,
 			within:  startTime,
@@ -87,9 +87,9 @@ func (p *Peer) awaitScale(ctx context.Context, component string, before []*super
 		if slices.ContainsFunc(plan.Specs, func(s *profiles.Spec) bool { return supervisor.KeyOf(s) == v.Key }) {
 			continue
 		}
-		if _, err := p.sup.Wait(ctx, v.Key, isDown); errors.Is(err, supervisor.ErrGone) {
-			outcomes = append(outcomes, outcome(v, "stopped", "no longer part of the plan"))
-		}
+		outcomes = append(outcomes, p.await(ctx, v, control.ActRequest{}, tell, action{
+			desired: "down", done: "stopped", already: isDown, judge: judgeDown, within: stopTime,
+		}))
 	}
 	return outcomes
 }

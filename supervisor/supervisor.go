@@ -93,6 +93,10 @@ type Restored struct {
 	Live    []byte
 	Last    lifecycle.Transition
 	Changed bool // the definition it was launched by is not the plan's
+	// Rests says that it has completed or failed, as Last tells, and stays so
+	// unless Down.
+	Rests bool
+	Since time.Time // of Last, where it Rests
 	// Handed is what a Handover says of it; nil: its supervisor has died. Of what
 	// it holds Live alone counts, as what lives was looked for.
 	Handed *Snapshot

@@ -47,6 +47,7 @@ func (p *Peer) Register(m control.Registrar) {
 	control.Handle(m, control.OpReload, p.reload)
 	control.Handle(m, control.OpUpgrade, p.upgrade)
 	control.Handle(m, control.OpStatus, p.status)
+	control.Handle(m, control.OpSnapshot, p.snapshot)
 	control.Handle(m, control.OpGraph, p.graph)
 }
 
@@ -223,4 +224,12 @@ func logLines(name string) []logs.Line {
 		{At: Epoch, Name: name, Stream: logs.Out, Text: "half ", Partial: true},
 		{At: Epoch, Name: name, Stream: logs.Out, Text: "whole"},
 	}
+}
+
+// snapshot takes any path but one that is there already.
+func (p *Peer) snapshot(_ context.Context, req control.SnapshotRequest, _ control.Send) (control.SnapshotReply, error) {
+	if req.Path == "/there" {
+		return control.SnapshotReply{}, control.Errorf(control.CodeFailed, "cannot take a snapshot: /there is there already")
+	}
+	return control.SnapshotReply{Path: req.Path, ID: "one", Taken: Epoch, Buckets: []string{"KV_exchange-batches"}}, nil
 }

@@ -27,6 +27,7 @@ func (p *program) fleetCommands() []*cli.Command {
 			Flags:       []cli.Flag{&cli.StringFlag{Name: "status", Usage: "only those in this `STATUS`: created, pending, in_progress, succeeded or error"}},
 		},
 		p.batchCommand(),
+		p.clusterCommand(),
 	}
 }
 

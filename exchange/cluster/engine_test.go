@@ -78,8 +78,8 @@ func TestOneOfManyWins(t *testing.T) {
 	})
 }
 
-// watch collects what a Watch tells until it is stopped.
-func watch(t *testing.T, b Bucket, prefix string) <-chan string {
+// watching collects what a Watch tells until it is stopped.
+func watching(t *testing.T, b Bucket, prefix string) <-chan string {
 	t.Helper()
 	told := make(chan string, 100)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -120,7 +120,7 @@ func expect(t *testing.T, told <-chan string, want ...string) {
 func TestWatch(t *testing.T) {
 	each(t, func(t *testing.T, e Engine) {
 		b := bucket(t, e, BucketOptions{})
-		empty := watch(t, b, "")
+		empty := watching(t, b, "")
 		expect(t, empty, "ready")
 		put(t, b, "a/x y", "1", 0)
 		put(t, b, "b/z", "2", 0)
@@ -128,7 +128,7 @@ func TestWatch(t *testing.T) {
 		if err := b.Delete(t.Context(), "a/gone", Any); err != nil {
 			t.Fatal(err)
 		}
-		told := watch(t, b, "a")
+		told := watching(t, b, "a")
 		expect(t, told, "a/x y=1", "ready")
 		put(t, b, "b/z", "4", Any)
 		put(t, b, "a/x y", "5", Any)
@@ -142,8 +142,8 @@ func TestWatch(t *testing.T) {
 
 func TestLeasesExpire(t *testing.T) {
 	each(t, func(t *testing.T, e Engine) {
-		b := bucket(t, e, BucketOptions{TTL: time.Second})
-		told := watch(t, b, "")
+		b := bucket(t, e, BucketOptions{TTL: 5 * time.Second})
+		told := watching(t, b, "")
 		expect(t, told, "ready")
 		r := put(t, b, "lease", "1", 0)
 		expect(t, told, "lease=1")
@@ -227,14 +227,20 @@ func TestRequestsOfManyAnswers(t *testing.T) {
 
 func TestDurableBucketsOutliveTheNode(t *testing.T) {
 	dir := t.TempDir()
+	durable := func(e Engine) Bucket {
+		b, err := e.Bucket(t.Context(), "things", BucketOptions{Durable: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	}
 	e := openNATS(t, dir)
-	revision := put(t, bucket(t, e, BucketOptions{Durable: true}), "k", "kept", 0)
+	revision := put(t, durable(e), "k", "kept", 0)
 	if _, err := OpenNATS(NATSOptions{Node: "two", Dir: dir}); err == nil || !strings.Contains(err.Error(), "in use") {
 		t.Errorf("a second engine in the same folder: %v", err)
 	}
 	e.Close()
-	b := bucket(t, openNATS(t, dir), BucketOptions{Durable: true})
-	if got, err := b.Get(t.Context(), "k"); err != nil || string(got.Value) != "kept" || got.Revision != revision {
+	if got, err := durable(openNATS(t, dir)).Get(t.Context(), "k"); err != nil || string(got.Value) != "kept" || got.Revision != revision {
 		t.Errorf("after a restart: %+v, %v", got, err)
 	}
 }

@@ -36,11 +36,10 @@ func OpenExternal(o ExternalOptions) (*NATS, error) {
 	if o.Node == "" || o.Dir == "" || o.URL == "" {
 		return nil, errors.New("cannot open the engine: it needs the name of its node, a folder and a URL")
 	}
-	l, err := claim(o.Dir, mark{Mode: modeExternal, Node: o.Node})
-	if err != nil {
+	e := &NATS{node: o.Node, dir: o.Dir, replicas: o.Replicas, mark: mark{Mode: modeExternal, Node: o.Node}}
+	if err := e.claim(); err != nil {
 		return nil, fmt.Errorf("cannot open the engine: %w", err)
 	}
-	e := &NATS{node: o.Node, cluster: o.URL, replicas: o.Replicas, lock: l}
 	if e.replicas <= 0 {
 		e.replicas = maxReplicas
 	}

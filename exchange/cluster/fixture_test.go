@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
-	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -59,7 +59,10 @@ func each(t *testing.T, f func(t *testing.T, e Engine)) {
 		t.Fatal(shared.fault)
 	}
 	for name, e := range shared.engines {
-		t.Run(name, func(t *testing.T) { f(t, e) })
+		t.Run(name, func(t *testing.T) {
+			t.Parallel() // some wait for leases to expire
+			f(t, e)
+		})
 	}
 }
 
@@ -145,16 +148,13 @@ func openNATS(t *testing.T, dir string) *NATS {
 	return e
 }
 
+// buckets numbers the buckets, as tests share their engines.
+var buckets atomic.Int64
+
 // bucket opens a bucket of the test's own.
 func bucket(t *testing.T, e Engine, o BucketOptions) Bucket {
 	t.Helper()
-	name := strings.Map(func(r rune) rune {
-		if r == '/' {
-			return '-'
-		}
-		return r
-	}, t.Name())
-	b, err := e.Bucket(t.Context(), name, o)
+	b, err := e.Bucket(t.Context(), fmt.Sprint("things-", buckets.Add(1)), o)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -44,14 +44,31 @@ func (m mark) allows(as mark) bool {
 	return m == as || m.Mode == modeStandalone && as.Mode == modeStandalone
 }
 
-// migration is the command that makes a folder be of another mode.
-func (m mark) migration(dir string) string {
-	command := fmt.Sprintf("ccpc cluster migrate --to %s --node %s", m.Mode, m.Node)
+// flags say on a command line what a folder is to be.
+func (m mark) flags() string {
+	flags := fmt.Sprintf("--to %s --node %s", m.Mode, m.Node)
 	if m.Cluster != "" {
-		command += " --name " + m.Cluster
+		flags += " --name " + m.Cluster
 	}
-	return command + " " + dir
+	return flags
 }
+
+// migration is how a folder that is marked as found becomes one of this mode.
+func (m mark) migration(dir string, found mark) string {
+	if found.Mode == modeStandalone {
+		return fmt.Sprintf("ccpc cluster migrate %s %s", m.flags(), dir)
+	}
+	return m.restoring(dir)
+}
+
+// restoring is how a folder becomes one of this mode when what is in it is not in
+// it alone.
+func (m mark) restoring(dir string) string {
+	return fmt.Sprintf("first, on a controller that runs as before: ccpc cluster snapshot FILE; then, with all of them stopped: ccpc cluster restore %s FILE %s", m.flags(), dir)
+}
+
+// errInUse refuses a folder that another process has.
+var errInUse = errors.New("in use by another process")
 
 // lock is the claim on a folder.
 type lock struct{ file *os.File }
@@ -63,11 +80,14 @@ func claim(dir string, as mark) (*lock, error) {
 	if err != nil {
 		return nil, err
 	}
+	_, interrupted := os.Stat(filepath.Join(dir, migratingFile))
 	switch {
+	case interrupted == nil && found != nil:
+		err = fmt.Errorf("a migration of %s was interrupted; finish it: %s", dir, as.migration(dir, mark{Mode: modeStandalone}))
 	case found == nil:
 		err = l.write(as)
 	case !found.allows(as):
-		err = fmt.Errorf("%s is %s, and would be destroyed by a start as %s; to move what is in it: %s", dir, found, as, as.migration(dir))
+		err = fmt.Errorf("%s is %s, and what is in it would be lost by a start as %s; to move it: %s", dir, found, as, as.migration(dir, *found))
 	}
 	if err != nil {
 		l.release()
@@ -90,11 +110,11 @@ func open(dir string) (*lock, *mark, error) {
 	if err := syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB); err != nil {
 		l.release()
 		if errors.Is(err, syscall.EWOULDBLOCK) {
-			return nil, nil, fmt.Errorf("%s is in use by another process", dir)
+			return nil, nil, fmt.Errorf("%s is %w", dir, errInUse)
 		}
 		return nil, nil, fmt.Errorf("cannot lock %s: %w", f.Name(), err)
 	}
-	m, err := l.read()
+	m, err := readMark(f.Name())
 	if err != nil {
 		l.release()
 		return nil, nil, err
@@ -102,15 +122,15 @@ func open(dir string) (*lock, *mark, error) {
 	return l, m, nil
 }
 
-// read returns the mark of the folder, nil if it has none.
-func (l *lock) read() (*mark, error) {
-	data, err := os.ReadFile(l.file.Name())
+// readMark returns a mark, nil if there is none.
+func readMark(path string) (*mark, error) {
+	data, err := os.ReadFile(path)
 	if err != nil || len(strings.TrimSpace(string(data))) == 0 {
 		return nil, err
 	}
 	var m mark
 	if err := json.Unmarshal(data, &m); err != nil {
-		return nil, fmt.Errorf("cannot read %s: %w; it says what the folder is of, and must not be changed by hand", l.file.Name(), err)
+		return nil, fmt.Errorf("cannot read %s: %w; it says what the folder is of, and must not be changed by hand", path, err)
 	}
 	return &m, nil
 }

@@ -37,9 +37,9 @@ func TestAFolderKeepsItsMode(t *testing.T) {
 		{alone, func(dir string) (*NATS, error) {
 			return OpenExternal(ExternalOptions{Node: "one", Dir: dir, URL: "nats://127.0.0.1:1"})
 		}, "ccpc cluster migrate --to external --node one "},
-		{external, func(dir string) (*NATS, error) { return OpenNATS(NATSOptions{Node: "one", Dir: dir}) }, "ccpc cluster migrate --to standalone --node one "},
-		{o.Dir, func(dir string) (*NATS, error) { return OpenNATS(NATSOptions{Node: "one", Dir: dir}) }, "ccpc cluster migrate --to standalone --node one "},
-		{o.Dir, func(string) (*NATS, error) { return OpenNATS(other) }, "ccpc cluster migrate --to clustered --node c9 --name east "},
+		{external, func(dir string) (*NATS, error) { return OpenNATS(NATSOptions{Node: "one", Dir: dir}) }, "ccpc cluster restore --to standalone --node one FILE "},
+		{o.Dir, func(dir string) (*NATS, error) { return OpenNATS(NATSOptions{Node: "one", Dir: dir}) }, "ccpc cluster restore --to standalone --node one FILE "},
+		{o.Dir, func(string) (*NATS, error) { return OpenNATS(other) }, "ccpc cluster restore --to clustered --node c9 --name east FILE "},
 		{o.Dir, func(string) (*NATS, error) { return OpenNATS(o) }, ""},
 	} {
 		before := snapshotOf(t, c.dir)

@@ -4,7 +4,10 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
+	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -30,9 +33,11 @@ type NATSOptions struct {
 // that is a node of a cluster, or of servers elsewhere.
 type NATS struct {
 	node     string
-	cluster  string // "" if it is alone
-	size     int    // nodes of the cluster; 0: not ours to say
-	replicas int    // wanted of each bucket
+	mark     mark
+	dir      string
+	size     int         // nodes of the cluster; 0: not ours to say
+	replicas int         // wanted of each bucket
+	pending  atomic.Bool // there is something to restore
 	lock     *lock
 	server   *embedded // nil if it is elsewhere
 	conn     *nats.Conn
@@ -47,21 +52,16 @@ func OpenNATS(o NATSOptions) (*NATS, error) {
 	if o.Node == "" || o.Dir == "" {
 		return nil, errors.New("cannot open the engine: it needs the name of its node and a folder")
 	}
-	if o.Log == nil {
-		o.Log = hclog.NewNullLogger()
-	}
-	e := &NATS{node: o.Node, replicas: 1}
-	m := mark{Mode: modeStandalone, Node: o.Node}
+	o = o.withDefaults()
+	e := &NATS{node: o.Node, dir: o.Dir, replicas: 1, mark: mark{Mode: modeStandalone, Node: o.Node}}
 	if o.Cluster != nil {
 		if err := o.Cluster.check(); err != nil {
 			return nil, fmt.Errorf("cannot open the engine: %w", err)
 		}
-		e.cluster, e.size = o.Cluster.Name, o.Cluster.size()
-		e.replicas = min(maxReplicas, e.size)
-		m.Mode, m.Cluster = modeClustered, o.Cluster.Name
+		e.size, e.replicas = o.Cluster.size(), maxReplicas
+		e.mark = mark{Mode: modeClustered, Cluster: o.Cluster.Name, Node: o.Node}
 	}
-	var err error
-	if e.lock, err = claim(o.Dir, m); err != nil {
+	if err := e.claim(); err != nil {
 		return nil, fmt.Errorf("cannot open the engine: %w", err)
 	}
 	if err := e.start(o); err != nil {
@@ -71,11 +71,31 @@ func OpenNATS(o NATSOptions) (*NATS, error) {
 	return e, nil
 }
 
+func (o NATSOptions) withDefaults() NATSOptions {
+	if o.Log == nil {
+		o.Log = hclog.NewNullLogger()
+	}
+	return o
+}
+
+// claim claims the folder, and sees whether there is something to restore.
+func (e *NATS) claim() (err error) {
+	if e.lock, err = claim(e.dir, e.mark); err != nil {
+		return err
+	}
+	_, err = os.Stat(filepath.Join(e.dir, pendingFile))
+	e.pending.Store(err == nil)
+	return nil
+}
+
 func (e *NATS) start(o NATSOptions) (err error) {
 	if e.server, err = startServer(o); err != nil {
 		return err
 	}
-	return e.connect("", append(e.server.access, nats.InProcessServer(e.server))...)
+	if err := e.connect("", append(e.server.access, nats.InProcessServer(e.server))...); err != nil || o.Cluster == nil {
+		return err
+	}
+	return e.answerPending()
 }
 
 // connect makes the client.
@@ -115,8 +135,11 @@ func (e *NATS) Bucket(ctx context.Context, name string, o BucketOptions) (Bucket
 		AllowMsgTTL: true, SubjectDeleteMarkerTTL: markerTTL, AllowDirect: false,
 		Storage: jetstream.MemoryStorage, Replicas: e.replicas,
 	}
-	if o.Durable || e.cluster != "" {
+	if o.Durable || e.mark.Mode != modeStandalone {
 		conf.Storage = jetstream.FileStorage
+	}
+	if o.Durable {
+		conf.Metadata = map[string]string{durableKey: "1"}
 	}
 	if err := e.open(ctx, conf); err != nil {
 		return nil, fmt.Errorf("cannot open bucket %s: %w", name, err)
@@ -138,7 +161,9 @@ func (e *NATS) open(ctx context.Context, conf jetstream.StreamConfig) error {
 	return e.patiently(ctx, func(ctx context.Context) error {
 		_, err := e.js.Stream(ctx, conf.Name)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			_, err = e.js.CreateStream(ctx, conf)
+			if err = e.rollCall(ctx); err == nil {
+				_, err = e.js.CreateStream(ctx, conf)
+			}
 		}
 		if hasCode(err, codeNoReplicas) { // the servers elsewhere are one
 			conf.Replicas = 1

@@ -32,8 +32,8 @@ var awaited = []jetstream.ErrorCode{
 	10194, // offline, with a reason
 }
 
-// Wait returns when the engine can decide, or ctx ends. Meanwhile it tells what
-// is missing, each time that changes.
+// Wait returns when the engine can decide, and has restored what a migration left
+// to it, or ctx ends. Meanwhile it tells what is missing, each time that changes.
 func (e *NATS) Wait(ctx context.Context, tell func(missing string)) error {
 	told := ""
 	for {
@@ -41,7 +41,13 @@ func (e *NATS) Wait(ctx context.Context, tell func(missing string)) error {
 		_, err := e.js.AccountInfo(asked)
 		cancel()
 		if err == nil {
+			err = e.restorePending(ctx)
+		}
+		if err == nil {
 			return nil
+		}
+		if !errors.Is(explain(err), ErrUnavailable) {
+			return fmt.Errorf("cannot open the engine: %w", err)
 		}
 		if missing := e.missing(err); missing != told {
 			told = missing
@@ -61,11 +67,23 @@ func (e *NATS) missing(err error) string {
 		}
 		return fmt.Sprintf("waits for the NATS servers at %s: %v", strings.Join(e.conn.Servers(), ", "), err)
 	}
-	if e.cluster == "" {
+	if e.size == 0 {
 		return "starts"
 	}
-	there := e.Members()
-	return fmt.Sprintf("waits for a majority of the %d controllers of cluster %s: there are %s", e.size, e.cluster, strings.Join(there, ", "))
+	return fmt.Sprintf("waits for a majority of the %d controllers of cluster %s: there are %s", e.size, e.mark.Cluster, strings.Join(e.Members(), ", "))
+}
+
+// Status is what an engine is, and whom it reaches.
+type Status struct {
+	Mode    string // standalone, clustered or external
+	Cluster string // its name, if it is clustered
+	Node    string
+	There   []string // the nodes that are reached, this one among them
+}
+
+// Status may be asked at any time.
+func (e *NATS) Status() Status {
+	return Status{Mode: string(e.mark.Mode), Cluster: e.mark.Cluster, Node: e.node, There: e.Members()}
 }
 
 // Members are the names of the nodes of the cluster that this one has a route

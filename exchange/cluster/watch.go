@@ -3,8 +3,10 @@ package cluster
 import (
 	"context"
 	"errors"
+	"strconv"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 )
 
@@ -44,44 +46,55 @@ func (b *natsBucket) Watch(ctx context.Context, prefix string, f func(Entry)) er
 	}
 }
 
-// follow tells of the keys until ctx ends or what it follows is lost.
+// errLost is why a watch begins anew.
+var errLost = errors.New("a message was lost on its way")
+
+// follow tells of the keys until ctx ends or what it follows is lost. The bucket
+// sends to this subscription, no faster than it is read.
 func (w *watcher) follow(ctx context.Context, pattern string) error {
 	opening, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	c, err := w.b.stream.CreateConsumer(opening, jetstream.ConsumerConfig{
+	inbox := nats.NewInbox()
+	sub, err := w.b.js.Conn().SubscribeSync(inbox)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = sub.Unsubscribe() }()
+	_ = sub.SetPendingLimits(-1, -1) // the flow control is the bound
+	c, err := w.b.stream.CreatePushConsumer(opening, jetstream.ConsumerConfig{
 		FilterSubject: pattern, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy,
+		DeliverSubject: inbox, IdleHeartbeat: heartbeat, FlowControl: true,
 		MemoryStorage: true, Replicas: 1, InactiveThreshold: forgotten,
 	})
 	if err != nil {
 		return err
 	}
-	messages, err := c.Messages(jetstream.PullHeartbeat(heartbeat))
-	if err != nil {
-		return err
+	info := c.CachedInfo()
+	if info.NumPending == 0 && info.Delivered.Consumer == 0 {
+		w.complete(nil, info.Delivered.Stream)
+		return w.read(ctx, sub, nil)
 	}
-	defer messages.Stop()
-	return w.read(ctx, messages, c.CachedInfo())
+	return w.read(ctx, sub, make(map[string]bool))
 }
 
-// read first reads what is there, and then what comes.
-func (w *watcher) read(ctx context.Context, messages jetstream.MessagesContext, c *jetstream.ConsumerInfo) error {
-	all := make(map[string]bool) // the keys that are there now; nil when they are complete
-	if c.NumPending == 0 {
-		w.complete(all, c.Delivered.Stream)
-		all = nil
-	}
-	for next := uint64(1); ; next++ {
-		m, err := messages.Next(jetstream.NextContext(ctx))
+// read first reads what is there, which is what all is for, and then what comes.
+func (w *watcher) read(ctx context.Context, sub *nats.Subscription, all map[string]bool) error {
+	for next := uint64(1); ; {
+		m, err := nextMessage(ctx, sub)
 		if err != nil {
 			return err
+		}
+		if m.Header.Get("Status") != "" {
+			if err := control(m, next-1); err != nil {
+				return err
+			}
+			continue
 		}
 		at, err := m.Metadata()
-		if err != nil {
-			return err
+		if err != nil || at.Sequence.Consumer != next {
+			return errors.Join(err, errLost)
 		}
-		if at.Sequence.Consumer != next {
-			return errors.New("a message was lost on its way")
-		}
+		next++
 		e := w.entry(m, at.Sequence.Stream)
 		if !e.Deleted && all != nil {
 			all[e.Key] = true
@@ -92,6 +105,28 @@ func (w *watcher) read(ctx context.Context, messages jetstream.MessagesContext, 
 			all = nil
 		}
 	}
+}
+
+// nextMessage returns what comes next, be it a heartbeat.
+func nextMessage(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error) {
+	ctx, cancel := context.WithTimeout(ctx, 2*heartbeat)
+	defer cancel()
+	return sub.NextMsgWithContext(ctx)
+}
+
+// control answers what is no message: a heartbeat, which tells the number of the
+// last message, or the question whether this side keeps up.
+func control(m *nats.Msg, last uint64) error {
+	if to := m.Header.Get("Nats-Consumer-Stalled"); to != "" {
+		m.Reply = to
+	}
+	if m.Reply != "" {
+		return m.Respond(nil)
+	}
+	if sent := m.Header.Get("Nats-Last-Consumer"); sent != "" && sent != strconv.FormatUint(last, 10) {
+		return errLost
+	}
+	return nil
 }
 
 // tell passes on what is news.
@@ -124,10 +159,10 @@ func (w *watcher) complete(all map[string]bool, revision uint64) {
 
 // entry is a message of the stream as an entry of the bucket. What marks a key
 // as deleted is a header: of who deleted it, or of the server when it expired.
-func (w *watcher) entry(m jetstream.Msg, revision uint64) Entry {
-	h := m.Headers()
+func (w *watcher) entry(m *nats.Msg, revision uint64) Entry {
+	h := m.Header
 	return Entry{
-		Key: decodeKey(m.Subject()[len(w.b.subject):]), Value: m.Data(), Revision: revision,
+		Key: decodeKey(m.Subject[len(w.b.subject):]), Value: m.Data, Revision: revision,
 		Deleted: h.Get("KV-Operation") != "" || h.Get(jetstream.MarkerReasonHeader) != "",
 	}
 }
