@@ -9,15 +9,17 @@ import (
 	"testing"
 )
 
-// ccp/spec.md is all that an author in another language needs: the Python
-// sample was written from it alone, and lives like the Go one.
+// ccp/spec.md is all that an author in another language needs: what `ccpc new
+// --lang python` writes, which is the sample, was written from it alone, and lives
+// like the Go one.
 func TestAComponentInPython(t *testing.T) {
 	t.Parallel()
-	sample, err := filepath.Abs("../samples/python/component.py")
-	if err != nil {
-		t.Fatal(err)
-	}
-	p := start(t, "components:\n  snake: {command: ["+pythonWithGRPC(t)+", "+sample+"], ccp: true, config: {interval: 0.1}}\n")
+	python := pythonWithGRPC(t)
+	p := prepare(t, "components:\n  snake: {command: ["+python+", snake/component.py], ccp: true, config: {interval: 0.1}}\n"+
+		"  lame: {command: ["+python+", snake/component.py], ccp: true, config: {interval: soon}, restart: {policy: never}}\n")
+	p.must("new", "snake", "--lang", "python")
+	p.run()
+	p.ready()
 	p.running("snake")
 	if got := p.must("report-state", "snake"); !strings.Contains(got, "COMPONENT_EXECUTION") {
 		t.Errorf("report-state: %s", got)
@@ -38,6 +40,7 @@ func TestAComponentInPython(t *testing.T) {
 			t.Errorf("no %s in the history:\n%s", state, history)
 		}
 	}
+	p.waitFor("what it says of its end is shown", func() bool { return strings.Contains(p.must("get", "lame"), "it is a number of seconds") })
 }
 
 // pythonWithGRPC finds a Python that has what the sample needs.

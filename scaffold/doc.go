@@ -3,11 +3,12 @@
 //
 //	files, err := scaffold.Write("orders", "Orders", "go", scaffold.Options{})
 //
-// The folder appears whole or not at all. Where the SDK's module is not
+// The folder appears whole or not at all. A component in Python brings the protocol
+// with it, in a module of its own. One in Go imports the SDK: where the SDK's module is not
 // published, or is being worked on, the new module points to a local checkout:
 // the one in Options, else the one this program was built from.
 //
-// The templates are copies of samples/CCPComponent, kept the same by a test;
-// run it with -update after changing the sample. All functions are safe for
+// The templates are copies of samples/CCPComponent and samples/python, kept the
+// same by a test; run it with -update after changing a sample. All functions are safe for
 // concurrent use.
 package scaffold

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"html"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,13 +18,17 @@ import (
 //go:embed all:templates
 var templates embed.FS
 
-// languages that templates exist for, by name.
-var languages = []string{"go"}
+// languages that templates exist for, by name, each with the files that it needs
+// beside them; nil: none.
+var languages = map[string]func(name string, o Options) (map[string]string, error){
+	"go":     moduleFiles,
+	"python": nil,
+}
 
 // Options say what is not in the name.
 type Options struct {
-	Checkout string    // folder of a local checkout of the SDK's module; "" = as found
-	Version  string    // of the SDK's module where there is no checkout, such as "v1.2.0"
+	Checkout string    // go: folder of a local checkout of the SDK's module; "" = as found
+	Version  string    // go: of the SDK's module where there is no checkout, such as "v1.2.0"
 	Author   string    // for the descriptor; default "unknown"
 	Now      time.Time // for the descriptor; default the present
 }
@@ -32,8 +37,8 @@ type Options struct {
 // part of an address.
 var validName = regexp.MustCompile(`^[A-Za-z][A-Za-z0-9-]{0,62}$`)
 
-// Languages lists what Write can write.
-func Languages() []string { return slices.Clone(languages) }
+// Languages lists what Write can write, sorted.
+func Languages() []string { return slices.Sorted(maps.Keys(languages)) }
 
 // Write makes dir with a new component and returns the files in it, sorted. dir
 // must not exist or be empty. An error leaves nothing behind.
@@ -41,20 +46,21 @@ func Write(dir, name, lang string, o Options) ([]string, error) {
 	if !validName.MatchString(name) {
 		return nil, fmt.Errorf("cannot name a component %q: a letter, then letters, digits and hyphens, at most 63 in all", name)
 	}
-	if !slices.Contains(languages, lang) {
+	more, ok := languages[lang]
+	if !ok {
 		return nil, fmt.Errorf("cannot write a component in %q: there are templates for %s; other languages follow ccp/spec.md",
-			lang, strings.Join(languages, ", "))
+			lang, strings.Join(Languages(), ", "))
 	}
 	files, err := render(name, lang, o)
 	if err != nil {
 		return nil, err
 	}
-	module, err := moduleFiles(name, o)
-	if err != nil {
-		return nil, err
-	}
-	for path, text := range module {
-		files[path] = text
+	if more != nil {
+		added, err := more(name, o)
+		if err != nil {
+			return nil, err
+		}
+		maps.Copy(files, added)
 	}
 	return place(dir, files)
 }

@@ -13,11 +13,11 @@ import (
 func (p *program) newCommand() *cli.Command {
 	return &cli.Command{
 		Name: "new", Usage: "write a new component", ArgsUsage: "NAME", Action: p.newComponent,
-		Description: describe("Makes the folder NAME with a component that builds and runs, its descriptor, and a profile.", "ccpc new orders", "ccpc new orders --lang go --dir ./components/orders"),
+		Description: describe("Makes the folder NAME with a component that runs as it is, and a profile for it.", "ccpc new orders", "ccpc new orders --lang python --dir ./components/orders"),
 		Flags: []cli.Flag{
 			&cli.StringFlag{Name: "lang", Usage: "the programming `LANGUAGE`: " + strings.Join(scaffold.Languages(), ", "), Value: "go"},
 			&cli.StringFlag{Name: "dir", Usage: "the `FOLDER` to write; it must be empty or not exist", DefaultText: "NAME"},
-			&cli.StringFlag{Name: "checkout", Usage: "the `FOLDER` of a checkout of peerd to build against", DefaultText: "the one ccpc was built in"},
+			&cli.StringFlag{Name: "checkout", Usage: "for go, the `FOLDER` of a checkout of peerd to build against", DefaultText: "the one ccpc was built in"},
 		},
 	}
 }
