@@ -376,9 +376,9 @@ func TestCommandsOutliveAnUpgrade(t *testing.T) {
 	p := start(t, `
 components:
   slow: {command: [/bin/sh, -c, "trap 'while [ ! -e down ]; do sleep 0.02; done; rm down; exit 0' TERM; while :; do sleep 0.02; done"],
-    ready: {exec: [/usr/bin/test, -e, up]}, componentStopWaitTime: 60s, launchTimeout: 60s}
+    ready: {exec: [/usr/bin/test, -e, up]}, componentStopWaitTime: 10m, launchTimeout: 10m}
   waits: {command: [/bin/sleep, "600"], dependsOn: [slow]}
-  rests: {command: [/bin/sh, -c, "exit 3"], restart: {delay: 60s, maxDelay: 60s}}
+  rests: {command: [/bin/sh, -c, "exit 3"], restart: {delay: 1h, maxDelay: 1h}}
   done: {command: [/bin/true], restart: {policy: never}}
 defaults: {workingDirectory: .}
 `)
