@@ -18,7 +18,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // versions are two peerds that differ in their version alone, each with its
@@ -497,7 +496,6 @@ func TestUpgradeInPlaceAndStop(t *testing.T) {
 	told := make(chan result, 1)
 	go func() { told <- p.ccpc("upgrade") }()
 	p.waitFor("the upgrade begins", func() bool { return strings.Count(p.log(), "upgrade begins") == 2 })
-	time.Sleep(time.Duration(os.Getpid()%40) * time.Millisecond)
 	p.signal(syscall.SIGTERM)
 	if status := p.over(); status.ExitStatus() != 0 {
 		t.Errorf("peerd: %s", describe(status))
