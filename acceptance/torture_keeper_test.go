@@ -101,11 +101,9 @@ func (b *bar) lift() { _ = b.file.Close() }
 // newbornKeeper is a keeper other than the one before, 0 for none: a child of
 // peerd.
 func (x *tortured) newbornKeeper(before int) int {
-	peer := x.cmd.Process.Pid
-	for _, pid := range childrenOf(peer) {
-		p, ok := torture.ProcessOf(pid)
-		if ok && pid != before && isKeeper(p.Argv) {
-			return pid
+	for _, p := range torture.Children(x.cmd.Process.Pid) {
+		if p.Pid != before && isKeeper(p.Argv) {
+			return p.Pid
 		}
 	}
 	return 0
