@@ -23,6 +23,7 @@ type Channel struct {
 type primary struct {
 	Channel   string `json:"channel"`
 	Node      string `json:"node"`
+	Connector string `json:"connector,omitempty"` // its name, if it has one
 	revision  uint64
 	inherited bool // it was there before this controller began
 }
@@ -177,7 +178,9 @@ func (r *registry) inherited() (targets []string) {
 type view struct {
 	record     primary
 	candidates []string
+	former     string  // of candidates: a channel of the connector that the record names
 	links      []*link // local, active or not
+	soon       bool    // a local one will be a candidate when the others know of it
 }
 
 func (v view) election() election.Record {
@@ -189,8 +192,15 @@ func (r *registry) look(target string) view {
 	defer r.mu.Unlock()
 	v := view{record: r.primaries[target]}
 	for id, e := range r.targets[target] {
-		if r.usable(e) && (e.link == nil || e.link.announced.Load()) {
+		switch {
+		case !r.usable(e):
+		case e.link != nil && !e.link.announced.Load():
+			v.soon = true
+		default:
 			v.candidates = append(v.candidates, id)
+			if e.Connector != "" && e.Connector == v.record.Connector {
+				v.former = id
+			}
 		}
 		if e.link != nil {
 			v.links = append(v.links, e.link)
