@@ -35,6 +35,10 @@ type Client struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
+	// Owned by mind:
+	untaken map[string]*Capture // what the keeper could not take over yet
+	trouble error               // why
+
 	mu       sync.Mutex // guards all following fields
 	now      *session   // nil while there is no keeper
 	changed  chan struct{}
@@ -135,26 +139,42 @@ func (c *Client) handOver(ctx context.Context, s *session, has []Entry) error {
 		there[e.Key] = true
 	}
 	c.mu.Lock()
-	var orders []captureOrder
+	missing := map[string]*Capture{}
 	for key, cp := range c.captures {
 		if !there[key] && !cp.isDrained() {
-			orders = append(orders, cp.order())
+			missing[key] = cp
 		}
 	}
 	c.mu.Unlock()
-	for _, o := range orders {
+	c.untaken = missing
+	return c.takeOver(ctx, s)
+}
+
+// takeOver has the keeper take over what it has not yet. What it cannot now
+// stays untaken, which is a trouble: nobody reads its output until it is.
+func (c *Client) takeOver(ctx context.Context, s *session) error {
+	c.trouble = nil
+	for key, cp := range c.untaken {
 		var e Entry
-		if err := call(ctx, s.endpoint, TypeCapture, o, &e); err != nil {
-			if s.endpoint.Err() != nil || ctx.Err() != nil {
-				return err
-			}
-			c.s.Trouble(fmt.Errorf("the output of %s is lost: %w", o.Key, err))
-			continue
+		err := error(nil)
+		if !cp.isDrained() {
+			err = call(ctx, s.endpoint, TypeCapture, cp.order(), &e)
 		}
-		c.word(o.Key).merge(e)
+		switch {
+		case err == nil:
+			c.word(key).merge(e)
+			delete(c.untaken, key)
+		case s.endpoint.Err() != nil || ctx.Err() != nil:
+			return err
+		default:
+			c.trouble = fmt.Errorf("the output of %s is not stored: %w", key, err)
+		}
 	}
 	return nil
 }
+
+// takeAgain is how long what could not be taken over is left alone.
+const takeAgain = time.Second
 
 // retry is the pause between two tries to have a keeper again.
 const retry = 100 * time.Millisecond
@@ -165,8 +185,17 @@ func (c *Client) mind() {
 		c.mu.Lock()
 		s := c.now
 		c.mu.Unlock()
+		var again <-chan time.Time
+		if len(c.untaken) > 0 {
+			again = time.After(takeAgain)
+		}
 		select {
 		case <-s.endpoint.Ended():
+		case <-again:
+			if c.takeOver(c.ctx, s) == nil { // else the keeper has ended over it, and the next one is asked
+				c.s.Trouble(c.trouble)
+			}
+			continue
 		case <-c.ctx.Done():
 			return
 		}
@@ -182,7 +211,7 @@ func (c *Client) mind() {
 				return
 			}
 		}
-		c.s.Trouble(nil)
+		c.s.Trouble(c.trouble)
 	}
 }
 
