@@ -40,6 +40,7 @@ type Controller struct {
 	moved      chan struct{} // another controller has come or gone
 	lapsed     chan struct{} // this node's lease, or a channel, was seen to be gone
 	leased     atomic.Bool   // this node's lease is held, as far as is known
+	takesIn    atomic.Int64  // connectors, from this time on, in ns
 	missing    atomic.Bool   // a channel of this node was taken out by another
 	settled    atomic.Bool   // connectors have had the time to come back after a start
 	late       atomic.Bool   // former primaries have had theirs
@@ -126,32 +127,12 @@ func (c *Controller) Run(ctx context.Context) error {
 	case <-inner.Done():
 	}
 	c.stop()
-	c.announcer.flush(c.o.HealthTimeout)
-	leave()
-	<-left
-	c.seeOff(inner)
+	c.leave(inner, leave, left)
 	cancel()
 	err = g.Wait()
 	c.tellers.Wait()
 	c.timers.Wait()
 	return err
-}
-
-// farewell is how long a node that leaves answers commands that were sent to it
-// before it was known that it does: they are sent again elsewhere.
-const farewell = time.Second
-
-// seeOff waits until the other nodes, if there are any, know that this one has gone.
-func (c *Controller) seeOff(ctx context.Context) {
-	if len(c.registry.nodeNames()) < 2 {
-		return
-	}
-	timer := time.NewTimer(farewell)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // begin makes sure that Run is called once.

@@ -60,6 +60,9 @@ func (c *Controller) settle(ctx context.Context, target string) error {
 		return nil
 	}
 	v := c.registry.look(target)
+	if v.soon && len(v.candidates) == 0 { // then it is looked at again
+		return nil
+	}
 	switch d := election.Decide(v.election(), v.candidates, rand.IntN); d.Action {
 	case election.Elect:
 		if alive, err := c.alive(ctx, v.record); err != nil || alive {
@@ -80,8 +83,8 @@ func (c *Controller) settle(ctx context.Context, target string) error {
 		}
 	}
 	for _, l := range v.links {
-		if !l.announced.Load() { // it may be elected in a moment: nothing is to be told before
-			continue
+		if !l.announced.Load() {
+			continue // it may be elected yet
 		}
 		c.tell(ctx, l, exchange.Primary{Primary: l.id == v.record.Channel, Term: v.record.revision})
 	}

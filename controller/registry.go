@@ -180,6 +180,7 @@ type view struct {
 	candidates []string
 	former     string  // of candidates: a channel of the connector that the record names
 	links      []*link // local, active or not
+	soon       bool    // a local one will be a candidate when the others know of it
 }
 
 func (v view) election() election.Record {
@@ -191,7 +192,11 @@ func (r *registry) look(target string) view {
 	defer r.mu.Unlock()
 	v := view{record: r.primaries[target]}
 	for id, e := range r.targets[target] {
-		if r.usable(e) && (e.link == nil || e.link.announced.Load()) {
+		switch {
+		case !r.usable(e):
+		case e.link != nil && !e.link.announced.Load():
+			v.soon = true
+		default:
 			v.candidates = append(v.candidates, id)
 			if e.Connector != "" && e.Connector == v.record.Connector {
 				v.former = id

@@ -106,7 +106,7 @@ func TestForeignConnector(t *testing.T) {
 
 func TestForeignConnectorIsKicked(t *testing.T) {
 	for _, reconnect := range []bool{true, false} {
-		n := run(t, func(o *Options) { o.HealthTimeout = 50 * time.Millisecond })
+		n := run(t, func(o *Options) { o.HealthTimeout = time.Second })
 		f := dialForeign(t, n)
 		f.hello()
 		var wg sync.WaitGroup

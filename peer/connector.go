@@ -19,6 +19,13 @@ import (
 // somebody may have changed the controller's rules.
 const askAgain = time.Minute
 
+// maxBackoff is the longest pause between two attempts to reach a controller.
+const maxBackoff = 5 * time.Second
+
+// fleetSocket has both ends of a fleet's connection notice within 8 s that the
+// other one is not there.
+var fleetSocket = websocket.Options{PingInterval: 3 * time.Second, PongTimeout: 5 * time.Second}
+
 // membership is how the peer belongs to a fleet.
 type membership struct {
 	target    string
@@ -110,15 +117,19 @@ func (p *Peer) connectorOptions(m membership) exchange.ConnectorOptions {
 		Health:    p.fleetHealth,
 		Primary:   p.primaryTold,
 		Observe:   p.observeConnector,
+		// A fleet is whole again soon after the network is: what a peer that asks
+		// every few seconds costs a controller is little.
+		MaxBackoff: maxBackoff,
 	}
 }
 
 func (p *Peer) dialer(m membership) func(context.Context, string) (exchange.Channel, error) {
 	return func(ctx context.Context, endpoint string) (exchange.Channel, error) {
 		if m.embedded {
+			p.standing.listen(time.Now)
 			return p.host.dial(ctx, m.target)
 		}
-		o := websocket.DialOptions{}
+		o := websocket.DialOptions{Options: fleetSocket}
 		if strings.HasPrefix(endpoint, "wss:") {
 			// Read anew each time: certificates are replaced while the peer runs.
 			conf, err := connectorTLS(m.tls)
@@ -127,7 +138,12 @@ func (p *Peer) dialer(m membership) func(context.Context, string) (exchange.Chan
 			}
 			o.TLS = conf
 		}
-		return websocket.Dial(ctx, httpURL(endpoint), o)
+		conn, err := websocket.Dial(ctx, httpURL(endpoint), o)
+		if err != nil {
+			return nil, err
+		}
+		p.standing.listen(conn.Heard)
+		return conn, nil
 	}
 }
 

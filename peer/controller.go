@@ -167,7 +167,7 @@ func fleetRoutes(c *controller.Controller) http.Handler {
 }
 
 func (p *Peer) controllerOptions(set *profiles.ControllerSettings, engine cluster.Engine, security *tls.Config) controller.Options {
-	o := controller.Options{Identifier: set.Identifier, Engine: engine, Observe: p.observeController}
+	o := controller.Options{Identifier: set.Identifier, Engine: engine, Observe: p.observeController, WebSocket: fleetSocket}
 	for _, r := range set.Access {
 		o.Access = append(o.Access, controller.Rule(r))
 	}

@@ -77,9 +77,9 @@ var verdictOf = map[probe.Health]supervisor.Health{
 
 // askHealth is the check of a component's own word.
 func (g *generation) askHealth(ctx context.Context) (ok bool, detail string) {
-	l := g.currentLink()
-	if l == nil {
-		return false, "the component has no channel"
+	l, err := g.joinedLink(ctx)
+	if err != nil {
+		return false, err.Error()
 	}
 	h, err := l.client.HealthCheck(ctx)
 	if err != nil {

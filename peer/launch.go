@@ -70,11 +70,13 @@ type generation struct {
 	health  monitor
 	preStop sync.Once
 	up      sync.Once // for what follows a start
+	joining sync.Once // closes joined
 
 	isReady    atomic.Bool   // a plain process passed its readiness
 	saidReady  atomic.Bool   // it was shown to be ready, at least; nobody may have heard yet
 	stopTold   atomic.Bool   // the preStop hook has had its turn
 	background chan struct{} // closed when a program that forks has done so
+	joined     chan struct{} // of one that was taken up: closed when its channel has been tried; nil: it was launched
 
 	releveling sync.Mutex        // guards the following field
 	leveled    map[string]string // levels that the component has from its definition

@@ -183,6 +183,33 @@ func TestRepliesAreBounded(t *testing.T) {
 	}
 }
 
+// A peer that has slept says nothing of its office before the controller has
+// been heard again, however connected it believes to be.
+func TestStaleConfirmationIsNotHandedOn(t *testing.T) {
+	s := newStanding(&notes{kept: map[string][]byte{}})
+	heard := time.Now()
+	s.listen(func() time.Time { return heard })
+	s.connect()
+	if _, confirmed := s.word(); confirmed {
+		t.Error("confirmed before a word of the controller")
+	}
+	if err := s.tell(exchange.Primary{Primary: true, Term: 3}); err != nil {
+		t.Fatal(err)
+	}
+	word, confirmed := s.word()
+	if !confirmed || word.Term != 3 || word.ValidMs <= 0 || word.ValidMs > s.lease.Milliseconds() {
+		t.Errorf("%+v, %v", word, confirmed)
+	}
+	heard = heard.Add(-s.lease)
+	if word, confirmed := s.word(); confirmed {
+		t.Errorf("the controller was heard a lease ago: %+v", word)
+	}
+	s.leave()
+	if word, confirmed := s.word(); !confirmed || word.ValidMs != 0 {
+		t.Errorf("without a fleet: %+v, %v", word, confirmed)
+	}
+}
+
 // TestRepliesOfTheInterrupted: a command that had begun when the peer died is
 // known by what it had found; one that failed is as if it had never come.
 func TestRepliesOfTheInterrupted(t *testing.T) {

@@ -67,25 +67,16 @@ func (t *timetable) put(k supervisor.Key, is stamp) error {
 	return t.journal.Put(stampKey(k), raw)
 }
 
-// forget drops what is known of an instance that is timed no more.
+// forget drops what is known of an instance that is timed no more, if anything.
 func (t *timetable) forget(k supervisor.Key) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.stamps, k)
-	return t.journal.Put(stampKey(k), nil)
-}
-
-// suspend forgets s while it is not to run: what falls due meanwhile is not
-// missed.
-func (t *timetable) suspend(s *profiles.Spec) error {
-	k := supervisor.KeyOf(s)
-	t.mu.Lock()
 	_, known := t.stamps[k]
-	t.mu.Unlock()
 	if raw, err := t.journal.Get(stampKey(k)); !known && raw == nil {
 		return err
 	}
-	return t.forget(k)
+	delete(t.stamps, k)
+	return t.journal.Put(stampKey(k), nil)
 }
 
 // next is when a timed instance is due next, seen at now; zero for others.

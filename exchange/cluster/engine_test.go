@@ -78,8 +78,8 @@ func TestOneOfManyWins(t *testing.T) {
 	})
 }
 
-// watch collects what a Watch tells until it is stopped.
-func watch(t *testing.T, b Bucket, prefix string) <-chan string {
+// watching collects what a Watch tells until it is stopped.
+func watching(t *testing.T, b Bucket, prefix string) <-chan string {
 	t.Helper()
 	told := make(chan string, 100)
 	ctx, cancel := context.WithCancel(context.Background())
@@ -120,7 +120,7 @@ func expect(t *testing.T, told <-chan string, want ...string) {
 func TestWatch(t *testing.T) {
 	each(t, func(t *testing.T, e Engine) {
 		b := bucket(t, e, BucketOptions{})
-		empty := watch(t, b, "")
+		empty := watching(t, b, "")
 		expect(t, empty, "ready")
 		put(t, b, "a/x y", "1", 0)
 		put(t, b, "b/z", "2", 0)
@@ -128,7 +128,7 @@ func TestWatch(t *testing.T) {
 		if err := b.Delete(t.Context(), "a/gone", Any); err != nil {
 			t.Fatal(err)
 		}
-		told := watch(t, b, "a")
+		told := watching(t, b, "a")
 		expect(t, told, "a/x y=1", "ready")
 		put(t, b, "b/z", "4", Any)
 		put(t, b, "a/x y", "5", Any)
@@ -143,7 +143,7 @@ func TestWatch(t *testing.T) {
 func TestLeasesExpire(t *testing.T) {
 	each(t, func(t *testing.T, e Engine) {
 		b := bucket(t, e, BucketOptions{TTL: 5 * time.Second})
-		told := watch(t, b, "")
+		told := watching(t, b, "")
 		expect(t, told, "ready")
 		r := put(t, b, "lease", "1", 0)
 		expect(t, told, "lease=1")
