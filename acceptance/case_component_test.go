@@ -81,10 +81,10 @@ components:
 		t.Errorf("dies: %v", i)
 	}
 	p.until("reloads", "says that it reloads", func(i instance) bool {
-		return i.Status == "running" && i.Reason == "reloading: reading the file"
+		return i.Status == "running" && i.Says == "reloading: reading the file" && i.Reason == ""
 	})
 	p.put("go", "")
-	p.until("reloads", "has reloaded", func(i instance) bool { return i.Status == "running" && i.Reason == "serving" })
+	p.until("reloads", "has reloaded", func(i instance) bool { return i.Status == "running" && i.Says == "serving" })
 	if i := p.of("reloads"); i.Generation != 1 {
 		t.Errorf("reloads: %v", i)
 	}

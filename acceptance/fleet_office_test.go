@@ -14,7 +14,7 @@ import (
 // deed is one line of what deputies write: see internal/testcomponents/deputy.
 type deed struct {
 	what, who string
-	term      uint64
+	term      uint64 // or what was counted
 }
 
 // deeds reads what deputies have done so far, in order.

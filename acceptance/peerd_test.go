@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"os"
@@ -58,6 +59,7 @@ func prepare(t testing.TB, body string) *peerd {
 		"TMPDIR=" + p.path("tmp"), // on the components' allow-list: it marks every process of this test
 		"PEERD_SOCKET=" + p.socket(), "CANARY=must-not-be-handed-down",
 		"DESCRIPTOR=" + descriptorFile, "SAMPLE=" + program("CCPComponent"), "BAD=" + program("badcomponent"),
+		"DIARIST=" + program("diarist"), "DIARIES=" + p.path("diaries"),
 	}
 	p.write(body)
 	t.Cleanup(func() {
@@ -136,16 +138,23 @@ func (p *peerd) ready() {
 
 // get asks the API by HTTP and returns the status, 0 when nobody answers.
 func (p *peerd) get(path string) int {
+	status, _ := p.fetch(path)
+	return status
+}
+
+// fetch is get that returns the body too.
+func (p *peerd) fetch(path string) (status int, body string) {
 	transport := &http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return (&net.Dialer{}).DialContext(ctx, "unix", p.socket())
 	}}
 	client := http.Client{Transport: transport, Timeout: 5 * time.Second}
 	resp, err := client.Get("http://peerd" + path)
 	if err != nil {
-		return 0
+		return 0, ""
 	}
 	defer resp.Body.Close()
-	return resp.StatusCode
+	text, _ := io.ReadAll(resp.Body)
+	return resp.StatusCode, string(text)
 }
 
 // isOver reports whether the peerd process has ended, and reaps it.

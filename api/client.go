@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -45,6 +46,39 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Call runs the operation with that command type and decodes its answer into
 // resp (nil: dropped). It blocks until the answer or ctx's end.
 func (c *Client) Call(ctx context.Context, typ string, req, resp any) error {
+	return c.persist(ctx, req, func(req any) error { return c.call(ctx, typ, req, resp) })
+}
+
+func (c *Client) persist(ctx context.Context, req any, ask func(req any) error) error {
+	return persist(ctx, req, func(req any) error {
+		err := ask(req)
+		if _, again := control.ToAskAgain(err); again {
+			c.Close() // the connection's other end is about to go
+		}
+		return err
+	})
+}
+
+// persist asks again as long as a peer asks for it, because it becomes another
+// program: the request then goes on where it was left.
+func persist(ctx context.Context, req any, ask func(req any) error) error {
+	for {
+		err := ask(req)
+		resume, again := control.ToAskAgain(err)
+		if !again || ctx.Err() != nil {
+			return err
+		}
+		fields, fault := fieldsOf(req)
+		if fault != nil {
+			return err
+		}
+		maps.Copy(fields, resume)
+		maps.DeleteFunc(fields, func(_ string, v json.RawMessage) bool { return string(v) == "null" })
+		req = fields
+	}
+}
+
+func (c *Client) call(ctx context.Context, typ string, req, resp any) error {
 	body, err := c.send(ctx, typ, req, typeJSON)
 	if err != nil {
 		return err
@@ -66,7 +100,15 @@ func (c *Client) Call(ctx context.Context, typ string, req, resp any) error {
 // Stream runs the operation and hands each intermediate reply to each, in
 // order; an error from each ends the stream and is returned. The result is the
 // terminal reply's payload.
-func (c *Client) Stream(ctx context.Context, typ string, req any, each func(item json.RawMessage) error) (json.RawMessage, error) {
+func (c *Client) Stream(ctx context.Context, typ string, req any, each func(item json.RawMessage) error) (result json.RawMessage, err error) {
+	err = c.persist(ctx, req, func(req any) (err error) {
+		result, err = c.stream(ctx, typ, req, each)
+		return err
+	})
+	return result, err
+}
+
+func (c *Client) stream(ctx context.Context, typ string, req any, each func(item json.RawMessage) error) (json.RawMessage, error) {
 	body, err := c.send(ctx, typ, req, typeNDJSON)
 	if err != nil {
 		return nil, err

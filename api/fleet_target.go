@@ -69,6 +69,42 @@ const longest = 24 * time.Hour
 // Call runs the operation on the peer that is meant and decodes its answer into
 // resp (nil: dropped). It blocks until the answer or ctx's end.
 func (t *TargetClient) Call(ctx context.Context, typ string, req, resp any) error {
+	return t.persist(ctx, req, func(req any) error { return t.call(ctx, typ, req, resp) })
+}
+
+// A peer that becomes another program is away from its controller for a moment.
+const (
+	awayPause = 200 * time.Millisecond
+	awayLimit = 20 * time.Second
+)
+
+// persist is the Client's, with patience for a peer that is not back yet.
+func (t *TargetClient) persist(ctx context.Context, req any, ask func(req any) error) error {
+	var back time.Time // when it must be there again; zero: it was not away
+	return persist(ctx, req, func(req any) error {
+		for {
+			err := ask(req)
+			if _, away := control.ToAskAgain(err); away {
+				back = time.Now().Add(awayLimit)
+				return err
+			}
+			code := control.CodeFailed
+			if err != nil {
+				code = control.AsError(err).Code
+			}
+			if time.Now().After(back) || code != control.CodeNotFound && code != control.CodeUnreachable {
+				return err
+			}
+			select {
+			case <-time.After(awayPause):
+			case <-ctx.Done():
+				return err
+			}
+		}
+	})
+}
+
+func (t *TargetClient) call(ctx context.Context, typ string, req, resp any) error {
 	c, err := t.command(ctx, typ, req)
 	if err != nil {
 		return err
@@ -90,7 +126,15 @@ func (t *TargetClient) Call(ctx context.Context, typ string, req, resp any) erro
 // an error from each ends the stream and is returned. The result is the terminal
 // reply's payload. A controller that passes no intermediate replies on gives the
 // result alone.
-func (t *TargetClient) Stream(ctx context.Context, typ string, req any, each func(item json.RawMessage) error) (json.RawMessage, error) {
+func (t *TargetClient) Stream(ctx context.Context, typ string, req any, each func(item json.RawMessage) error) (result json.RawMessage, err error) {
+	err = t.persist(ctx, req, func(req any) (err error) {
+		result, err = t.stream(ctx, typ, req, each)
+		return err
+	})
+	return result, err
+}
+
+func (t *TargetClient) stream(ctx context.Context, typ string, req any, each func(item json.RawMessage) error) (json.RawMessage, error) {
 	c, err := t.command(ctx, typ, req)
 	if err != nil {
 		return nil, err

@@ -17,6 +17,22 @@ type Source interface {
 	DroppedLogBytes() uint64 // since the peer started
 }
 
+// FleetSource is a Source that has a controller in its process, now and then.
+type FleetSource interface {
+	Fleet() (FleetFigures, bool)
+}
+
+// FleetFigures are what the metrics tell of a controller: what it sees of its
+// fleet, and what this node of it has done since it began.
+type FleetFigures struct {
+	Identifier               string
+	Nodes, Targets, Channels int               // of the fleet
+	LocalChannels, InFlight  int               // of this node
+	Batches                  map[string]int    // of the fleet, by status
+	Commands                 map[string]uint64 // by outcome
+	Events                   map[string]uint64 // by kind; primary.elected counts elections
+}
+
 // metrics are the server's own counters and the peer's figures, in a registry
 // of their own.
 type metrics struct {
@@ -82,6 +98,9 @@ func (figures) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{descInstances, descUp, descRestarts, descCPU, descMemory, descDropped} {
 		ch <- d
 	}
+	for _, d := range fleetDescs {
+		ch <- d
+	}
 }
 
 func (f figures) Collect(ch chan<- prometheus.Metric) {
@@ -104,4 +123,7 @@ func (f figures) Collect(ch chan<- prometheus.Metric) {
 		gauge(descInstances, float64(n), status)
 	}
 	ch <- prometheus.MustNewConstMetric(descDropped, prometheus.CounterValue, float64(f.src.DroppedLogBytes()))
+	if fleet, ok := f.src.(FleetSource); ok {
+		collectFleet(ch, fleet)
+	}
 }

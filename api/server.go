@@ -56,6 +56,9 @@ type Server struct {
 	metrics *metrics
 	handler http.Handler
 	slots   chan struct{} // one for each request under way
+
+	retired    chan struct{} // closed by Retire
+	retireOnce sync.Once
 }
 
 // NewServer makes a server. It starts nothing.
@@ -66,7 +69,7 @@ func NewServer(o Options) *Server {
 	if o.Stall <= 0 {
 		o.Stall = 10 * time.Second
 	}
-	s := &Server{opts: o, slots: make(chan struct{}, maxRequests)}
+	s := &Server{opts: o, slots: make(chan struct{}, maxRequests), retired: make(chan struct{})}
 	s.metrics = newMetrics(o.Metrics)
 	s.handler = s.guard(sameOrigin(s.routes()))
 	return s
@@ -78,7 +81,7 @@ func (s *Server) Handler() http.Handler { return s.handler }
 
 // Serve answers on the listeners until ctx ends or one of them fails, then ends
 // every stream, waits for the answers under way (at most 3 s) and returns nil
-// or the failure. The listeners are closed.
+// or the failure. Retire ends it, too. The listeners are closed.
 func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
@@ -92,13 +95,20 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 		ErrorLog:          s.opts.ErrorLog,
 		BaseContext:       func(net.Listener) context.Context { return ctx },
 		ConnContext:       withCredentials,
-		ConnState:         spare.noticed,
+	}
+	busy := &busyConns{}
+	srv.ConnState = func(c net.Conn, state http.ConnState) {
+		busy.note(c, state)
+		spare.noticed(c, state)
 	}
 	var wg sync.WaitGroup
 	failed := make(chan error, len(listeners))
-	for _, l := range listeners {
+	doors, over := make([]*door, len(listeners)), make([]chan struct{}, len(listeners))
+	for i, l := range listeners {
+		doors[i], over[i] = newDoor(l), make(chan struct{})
 		wg.Go(func() {
-			if err := srv.Serve(frugal{l, spare}); !errors.Is(err, http.ErrServerClosed) {
+			defer close(over[i])
+			if err := srv.Serve(frugal{doors[i], spare}); !errors.Is(err, http.ErrServerClosed) && !errors.Is(err, net.ErrClosed) {
 				failed <- err
 			}
 		})
@@ -108,12 +118,13 @@ func (s *Server) Serve(ctx context.Context, listeners ...net.Listener) error {
 	case <-ctx.Done():
 	case err = <-failed:
 		cancel()
+	case <-s.retired:
+		for i, d := range doors {
+			d.shutUp(over[i])
+		}
+		busy.finish(srv)
 	}
-	drain, stop := context.WithTimeout(context.Background(), drainTimeout)
-	defer stop()
-	if srv.Shutdown(drain) != nil {
-		srv.Close()
-	}
+	drain(srv)
 	wg.Wait()
 	return err
 }

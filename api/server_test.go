@@ -97,6 +97,7 @@ func TestClientCallsEveryOperation(t *testing.T) {
 		control.OpHistory:     control.EventsRequest{Name: "ticker", Last: 1},
 		control.OpReload:      control.ReloadRequest{DryRun: true},
 		control.OpScale:       control.ScaleRequest{NameRequest: one, Replicas: 2},
+		control.OpUpgrade:     control.UpgradeRequest{Binary: "/opt/peerd"},
 		control.OpSnapshot:    control.SnapshotRequest{Path: "/here"},
 		control.OpGraph:       nil, control.OpPlan: nil, control.OpStatus: nil,
 	}

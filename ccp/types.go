@@ -35,6 +35,11 @@ func PeerCommands() []string {
 	}
 }
 
+// FeatureIdempotency is the word in a component's features that says: a command
+// with the idempotency key of one that has succeeded is answered with the same
+// reply, and not run again, as long as the process lives.
+const FeatureIdempotency = "IDEMPOTENCY"
+
 // Identifier names what a DATA_REQUEST asks for.
 type Identifier string
 

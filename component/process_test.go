@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"os"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -75,6 +76,11 @@ func TestComponentOutlivesItsPeer(t *testing.T) {
 	child, host, first := launch(t, testhost.Build(t, sample), map[string]any{"interval": "1h"})
 	first.waitState(t, "COMPONENT_EXECUTION")
 	address, version := first.conn.Address(), first.conn.Version()
+	greet := exchange.Command{Type: "GREET", Payload: []byte(`{"name":"Ada"}`), IdempotencyKey: "k"}
+	answer, err := first.endpoint.Call(t.Context(), greet)
+	if err != nil || answer.Err() != nil {
+		t.Fatalf("GREET: %+v, %v", answer, err)
+	}
 	first.hangUp()
 
 	conn, err := host.Attach(t.Context(), child, address, version)
@@ -82,8 +88,17 @@ func TestComponentOutlivesItsPeer(t *testing.T) {
 		t.Fatal(err)
 	}
 	second := newPeerSide(t, conn, ccp.Configuration{})
-	if _, err := second.Handshake(t.Context(), hello); err != nil {
-		t.Fatal(err)
+	ack, err := second.Handshake(t.Context(), hello)
+	if err != nil || !slices.Contains(ack.Features, ccp.FeatureIdempotency) {
+		t.Fatalf("HANDSHAKE: %+v, %v", ack, err)
+	}
+	again, err := second.endpoint.Call(t.Context(), greet) // as if the answer had not come through
+	if err != nil || string(again.Payload) != string(answer.Payload) {
+		t.Errorf("GREET again: %+v, %v", again, err)
+	}
+	var stats map[string]float64
+	if d, err := second.DataOnce(t.Context(), ccp.ComponentStats); err != nil || d.Value(ccp.ComponentStats, &stats) != nil || stats["greetings"] != 1 {
+		t.Errorf("%v greetings, %v; want 1", stats["greetings"], err)
 	}
 	if r, err := second.ReportState(t.Context()); err != nil || r.State != "COMPONENT_EXECUTION" {
 		t.Errorf("REPORT_STATE after the second attach: %+v, %v", r, err)

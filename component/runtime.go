@@ -35,6 +35,7 @@ type runtime struct {
 	log       hclog.Logger
 	stderr    io.Writer
 	link      *link
+	replies   *exchange.ReplyCache // of commands with an idempotency key, of all sessions
 	office    office
 
 	base   context.Context // of the whole life, with the runtime in it
@@ -54,7 +55,8 @@ var errStop = errors.New("the component was told to stop")
 func newRuntime(ctx context.Context, info Info, c Component, l *loggers) *runtime {
 	r := &runtime{
 		info: info, component: c, loggers: l, stderr: os.Stderr, link: newLink(),
-		state: lifecycle.Launch, since: time.Now(),
+		replies: exchange.NewReplyCache(0, 0, false),
+		state:   lifecycle.Launch, since: time.Now(),
 		sessions: make(map[*exchange.Endpoint]struct{}),
 	}
 	r.base = context.WithValue(context.WithoutCancel(ctx), runtimeKey{}, r)

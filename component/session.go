@@ -51,7 +51,7 @@ func (s *session) afterReply(commandID string, then func()) {
 // handlers of the peer's commands. What changes something is ordered.
 func (s *session) handlers() *exchange.Mux {
 	r := s.runtime
-	var m exchange.Mux
+	m := exchange.Mux{Replies: r.replies}
 	m.HandleOrdered(ccp.TypeHandshake, s.inContext(s.handshake))
 	m.HandleOrdered(ccp.TypeInitiateShutdown, s.inContext(s.shutdown))
 	m.HandleOrdered(ccp.TypeSetLogLevel, s.inContext(ccp.Handle(r.setLogLevel)))
@@ -186,7 +186,7 @@ var errNotSupported = errors.New("not supported")
 
 // features lists the optional commands this component answers.
 func (r *runtime) features() []string {
-	features := []string{ccp.TypeDumpStack}
+	features := []string{ccp.FeatureIdempotency, ccp.TypeDumpStack}
 	add := func(has bool, name string) {
 		if has {
 			features = append(features, name)

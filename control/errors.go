@@ -109,6 +109,41 @@ func ReplyError(r exchange.Reply) error {
 	return &e
 }
 
+// Again are the details of a CodeUnreachable that asks for patience: the peer
+// becomes another program. The same request, with the fields of Resume in place
+// of its own, goes on where this one was left, and has no second effect.
+type Again struct {
+	Resume map[string]any `json:"resume"`
+}
+
+// AskAgain is the error that Again belongs to.
+func AskAgain(resume map[string]any) *Error {
+	if resume == nil {
+		resume = map[string]any{}
+	}
+	return &Error{
+		Code: CodeUnreachable, Message: "peerd is just being replaced by another program: ask again",
+		Details: Again{resume},
+	}
+}
+
+// ToAskAgain returns the fields of an Again, as JSON; ok is false for any other
+// error.
+func ToAskAgain(err error) (fields map[string]json.RawMessage, ok bool) {
+	var e *Error
+	if !errors.As(err, &e) || e.Code != CodeUnreachable || e.Details == nil {
+		return nil, false
+	}
+	var again struct {
+		Resume map[string]json.RawMessage `json:"resume"`
+	}
+	raw, err := json.Marshal(e.Details)
+	if err != nil || json.Unmarshal(raw, &again) != nil {
+		return nil, false
+	}
+	return again.Resume, again.Resume != nil
+}
+
 // wireError makes the exchange put the JSON form into errorDetails.
 type wireError struct{ err error }
 

@@ -28,6 +28,7 @@ const (
 	OpPlan        = "PLAN"
 	OpReload      = "RELOAD"
 	OpStatus      = "STATUS"
+	OpUpgrade     = "UPGRADE"
 	OpScale       = "SCALE"
 	OpGraph       = "GRAPH"
 	OpSnapshot    = "SNAPSHOT"
@@ -59,6 +60,7 @@ func Operations() []Operation {
 		{Type: OpGraph, Method: "GET", Path: "/v1/graph", Role: Viewer, Summary: "The dependency graph and the critical path of the start.", Response: Graph{}},
 		{Type: OpPlan, Method: "GET", Path: "/v1/plan", Role: Viewer, Summary: "The plan in force.", Response: map[string]any{}},
 		{Type: OpReload, Method: "POST", Path: "/v1/reload", Role: Admin, Summary: "Load the profile again and apply what changed.", Request: ReloadRequest{}, Response: ReloadReply{}},
+		{Type: OpUpgrade, Method: "POST", Path: "/v1/upgrade", Role: Admin, Summary: "Replace the running peerd by another one; no component is restarted.", Request: UpgradeRequest{}, Response: Upgrade{}},
 		{Type: OpSnapshot, Method: "POST", Path: "/v1/cluster/snapshot", Role: Admin, Summary: "Save what the controller of this peer keeps to a file on its host.", Request: SnapshotRequest{}, Response: SnapshotReply{}},
 		{Type: OpStatus, Method: "GET", Path: "/v1/status", Role: Viewer, Summary: "The peer's own state.", Response: PeerStatus{}},
 	}

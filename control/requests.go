@@ -25,6 +25,18 @@ type ActRequest struct {
 	Healthy   bool  `json:"healthy,omitempty"`
 	// Signal has kill hand this signal to the processes themselves, and do no more.
 	Signal string `json:"signal,omitempty"`
+	// After names what was acted on already, as application/name, with the
+	// generation that it had before: its outcome is waited for, and nothing is done
+	// again. A peer that became another program meanwhile asks for it (see Again).
+	After map[string]uint64 `json:"after,omitempty"`
+}
+
+// UpgradeRequest is the payload of upgrade.
+type UpgradeRequest struct {
+	Binary string `json:"binary,omitempty"` // absolute path; "": the file that the running peerd was started from
+	// TimeoutMs bounds the wait for what cannot be handed over while it is under
+	// way; 0: 30 s.
+	TimeoutMs int64 `json:"timeoutMs,omitempty"`
 }
 
 // NameRequest names one instance.
@@ -67,6 +79,9 @@ type LogsRequest struct {
 	Tail   *int       `json:"tail,omitempty"` // absent: all
 	Since  *time.Time `json:"since,omitempty"`
 	Stream string     `json:"stream,omitempty"` // out | err
+	// Skip leaves out so many of the first lines, which have been sent already (see
+	// Again).
+	Skip int `json:"skip,omitempty"`
 }
 
 // EventsRequest selects the journal's records.

@@ -14,6 +14,7 @@ const (
 	DefaultKeepBatches   = 24 * time.Hour
 	DefaultMaxBatches    = 10_000
 	DefaultBatchBytes    = 256 << 20
+	DefaultDoubt         = 10 * time.Minute
 )
 
 // NoRetry as Batch.MaxRetry ends a batch with its first error.
@@ -26,6 +27,10 @@ type BatchOptions struct {
 	Keep          time.Duration // of batches that have ended
 	Max           int           // batches in the store; over it none is taken
 	MaxBytes      int           // of their commands and replies; over it none is taken
+	// Doubt is how long a batch waits for a connector that has gone in the middle
+	// of a command, and may have carried it out: only that one knows, and carries
+	// it out once. Then the batch ends with an error.
+	Doubt time.Duration
 }
 
 func (o BatchOptions) withDefaults() BatchOptions {
@@ -40,6 +45,9 @@ func (o BatchOptions) withDefaults() BatchOptions {
 	}
 	if o.MaxBytes <= 0 {
 		o.MaxBytes = DefaultBatchBytes
+	}
+	if o.Doubt <= 0 {
+		o.Doubt = DefaultDoubt
 	}
 	return o
 }
@@ -123,4 +131,9 @@ type progress struct {
 	Due          time.Time   `json:"due,omitzero"`   // with PENDING
 	Ended        time.Time   `json:"ended,omitzero"` // with SUCCEEDED and ERROR
 	Node         string      `json:"node,omitempty"` // with IN_PROGRESS
+
+	// Connector gets the commands of a pass. Left behind by one that is over, it
+	// may have carried out the first command that has no reply.
+	Connector string    `json:"connector,omitempty"`
+	Missed    time.Time `json:"missed,omitzero"` // since when it is waited for
 }

@@ -88,10 +88,19 @@ func (b *Batches) carryOut(ctx context.Context, p pass) {
 	ctx, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	b.view.stoppable(p.id, func() { stop(errCancelled) })
+	if b.misses(p) {
+		b.waitForConnector(ctx, p)
+		return
+	}
+	doubt := p.state.Connector != ""
+	if !doubt {
+		p.state.Connector = b.pick(p)
+	}
+	p.state.Missed = time.Time{}
 	p.state.Status, p.state.ErrorDetails, p.state.Node, p.state.Due = BatchInProgress, "", b.c.node, time.Time{}
 	revision, err := b.save(ctx, p.id, p.state, p.revision)
 	if err == nil {
-		err = b.commands(ctx, p)
+		doubt, err = b.commands(ctx, p, doubt)
 	}
 	switch {
 	case errors.Is(err, cluster.ErrConflict): // another controller has taken over
@@ -103,6 +112,9 @@ func (b *Batches) carryOut(ctx context.Context, p pass) {
 		return
 	}
 	last := p.state.after(err, context.Cause(ctx), p.def.MaxRetry, b.o.RetryInterval, time.Now())
+	if !doubt {
+		last.Connector = ""
+	}
 	if _, err := b.save(context.WithoutCancel(ctx), p.id, last, revision); err != nil && !errors.Is(err, cluster.ErrConflict) {
 		b.trouble(ctx, p, err)
 	}
@@ -124,33 +136,36 @@ func (b *Batches) trouble(ctx context.Context, p pass, err error) {
 // did not take the reply. It is no fault of the command's.
 type lostError struct{ error }
 
-// commands sends what has not succeeded yet, one after the other.
-func (b *Batches) commands(ctx context.Context, p pass) error {
+// commands sends what has not succeeded yet, one after the other. doubt is
+// whether the connector may have carried out the first of them, or that of which
+// it returns.
+func (b *Batches) commands(ctx context.Context, p pass, doubt bool) (bool, error) {
 	for n, cmd := range p.def.Commands {
 		old := p.replies[n]
 		if old.revision != 0 && old.reply.Status == exchange.Succeeded {
 			continue
 		}
-		reply, err := b.c.Send(ctx, p.def.Target, cmd, Choice{Key: p.id})
+		reply, err := b.c.Send(ctx, p.def.Target, cmd, Choice{Key: p.id, Connector: p.state.Connector})
+		doubt = err != nil && reply.Status == "" && (doubt || !errors.Is(err, errNotSent) && !errors.Is(err, ErrNoChannel))
 		switch {
 		case ctx.Err() != nil:
-			return ctx.Err()
+			return doubt, ctx.Err()
 		case errors.Is(err, exchange.ErrClosed), errors.Is(err, ErrNoChannel):
-			return lostError{err}
+			return doubt, lostError{err}
 		case err != nil && reply.Status == "": // there is no reply to keep
 			reply = exchange.Reply{CommandID: cmd.ID, Type: cmd.Type, Status: exchange.Failed, ErrorDetails: err.Error()}
 		}
 		switch err := b.keep(ctx, p.id, n, reply, old.revision); {
 		case errors.Is(err, cluster.ErrConflict), ctx.Err() != nil:
-			return errors.Join(err, ctx.Err())
+			return doubt, errors.Join(err, ctx.Err())
 		case err != nil:
-			return lostError{err}
+			return true, lostError{err} // it has been carried out, and nobody will remember
 		}
 		if reply.Status != exchange.Succeeded {
-			return fmt.Errorf("command %d (%s): %s", n, cmd.Type, reply.ErrorDetails)
+			return doubt, fmt.Errorf("command %d (%s): %s", n, cmd.Type, reply.ErrorDetails)
 		}
 	}
-	return nil
+	return false, nil
 }
 
 // keep writes the reply to a command; after it the command is not sent again if

@@ -184,67 +184,6 @@ func BenchmarkBatch(b *testing.B) {
 	b.ReportMetric(float64(rounds*size)/bare.Seconds(), "floor-writes/s")
 }
 
-// BenchmarkIdleConnectors measures what a connector costs a controller that it
-// has said HELLO to: heap and stacks, both sides of the WebSocket, and beside it
-// those of a bare WebSocket.
-func BenchmarkIdleConnectors(b *testing.B) {
-	const count = 9_000 // two file descriptors each
-	for b.Loop() {
-		c, _ := bench(b, false)
-		web := httptest.NewServer(c.Handler())
-		ours := memoryOf(b, count, func() *ws.Conn {
-			conn, _, err := ws.Dial(b.Context(), web.URL+"/exchange/controller", &ws.DialOptions{
-				HTTPHeader: map[string][]string{websocket.ProtocolHeader: {"v1"}},
-			})
-			if err != nil {
-				b.Fatal(err)
-			}
-			err = conn.Write(b.Context(), ws.MessageBinary, []byte(`t:COMMAND;;et:HELLO;;e:{"id":"h","type":"HELLO","payload":{"targetId":"t"}}`))
-			if err == nil {
-				_, _, err = conn.Read(b.Context())
-			}
-			if err != nil {
-				b.Fatal(err)
-			}
-			return conn
-		})
-		web.CloseClientConnections()
-		web.Close()
-		b.ReportMetric(ours, "bytes/connector")
-	}
-}
-
-// memoryOf returns the bytes that each of so many connections takes.
-func memoryOf(b *testing.B, count int, open func() *ws.Conn) float64 {
-	before := memory()
-	conns := make(chan *ws.Conn, count)
-	var wg sync.WaitGroup
-	begun := time.Now()
-	for range 16 {
-		wg.Go(func() {
-			for range count / 16 {
-				conns <- open()
-			}
-		})
-	}
-	wg.Wait()
-	b.ReportMetric(time.Since(begun).Seconds(), "s-to-connect")
-	close(conns)
-	used := (memory() - before) / float64(len(conns))
-	for conn := range conns {
-		conn.CloseNow()
-	}
-	return used
-}
-
-func memory() float64 {
-	runtime.GC()
-	runtime.GC()
-	var m runtime.MemStats
-	runtime.ReadMemStats(&m)
-	return float64(m.HeapInuse + m.StackInuse)
-}
-
 // bareEcho returns the nanoseconds of one round trip on a bare WebSocket.
 func bareEcho(b *testing.B) float64 {
 	b.Helper()

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"hash/fnv"
+	"slices"
 )
 
 // Errors of sending that a caller may want to tell apart.
@@ -16,9 +17,10 @@ var (
 // Choice says which of a target's channels a command goes to. The zero value is
 // the channel with the fewest commands in flight, one of this node if there is any.
 type Choice struct {
-	Key     string // not empty: always the same connector for the same key, while it is there
-	Primary bool   // the primary, or none
-	Channel string // not empty: this one, or none
+	Key       string // not empty: always the same connector for the same key, while it is there
+	Primary   bool   // the primary, or none
+	Channel   string // not empty: this one, or none
+	Connector string // not empty: the connector of this name, or none
 }
 
 // candidate is a channel to choose from; link is nil if another node has it.
@@ -47,6 +49,12 @@ func choose(target string, all []candidate, how Choice) (candidate, error) {
 			}
 		}
 		return candidate{}, fmt.Errorf("target %q: no channel %q: %w", target, how.Channel, ErrNoChannel)
+	case how.Connector != "":
+		own := slices.DeleteFunc(slices.Clone(all), func(c candidate) bool { return c.Channel.Connector != how.Connector })
+		if len(own) == 0 {
+			return candidate{}, fmt.Errorf("target %q: no connector %q: %w", target, how.Connector, ErrNoChannel)
+		}
+		return choose(target, own, Choice{Key: how.Key})
 	case how.Primary:
 		for _, c := range all {
 			if c.Channel.Primary {

@@ -31,6 +31,7 @@ type Controller struct {
 	batches    *Batches
 	partitions *partitions
 	hub        hub
+	tally      tally
 	web        *websocket.Server
 	tellers    sync.WaitGroup // those that send PRIMARY
 	timers     sync.WaitGroup
@@ -39,8 +40,10 @@ type Controller struct {
 	moved      chan struct{} // another controller has come or gone
 	lapsed     chan struct{} // this node's lease, or a channel, was seen to be gone
 	leased     atomic.Bool   // this node's lease is held, as far as is known
+	takesIn    atomic.Int64  // connectors, from this time on, in ns
 	missing    atomic.Bool   // a channel of this node was taken out by another
 	settled    atomic.Bool   // connectors have had the time to come back after a start
+	late       atomic.Bool   // former primaries have had theirs
 
 	mu       sync.Mutex // guards all below
 	state    state
@@ -173,6 +176,7 @@ func (c *Controller) work(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { return c.elect(ctx) })
 	g.Go(func() error { return c.rebalance(ctx) })
 	c.later(ctx, c.o.Lease, c.settleInherited)
+	c.later(ctx, formerGrace, c.endGrace)
 	c.mu.Lock()
 	c.state = open
 	c.mu.Unlock()
@@ -213,6 +217,13 @@ func (c *Controller) isOpen() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.state == open
+}
+
+// isOver tells whether it stops, or has.
+func (c *Controller) isOver() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == over
 }
 
 func (c *Controller) authenticate(r *http.Request) (any, error) {

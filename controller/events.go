@@ -101,6 +101,7 @@ func (h *hub) end() {
 
 func (c *Controller) event(ev Event) {
 	ev.Time = time.Now()
+	c.tally.event(ev.Kind)
 	c.o.Observe(ev)
 	c.hub.publish(ev)
 }

@@ -31,9 +31,15 @@ const (
 	childRoutes  = "PEERD_TEST_ROUTES"     // of its cluster, its own first; "": it is alone
 )
 
-// asChild runs a controller instead of the tests, if this process is a child of
+// asChild plays a part instead of running the tests, if this process is a child of
 // them. It ends only by being killed, or with its parent.
 func asChild() bool {
+	if what := os.Getenv(childIdle); what != "" {
+		if err := holdIdle(what); err != nil {
+			fmt.Fprintln(os.Stderr, "child:", err)
+		}
+		return true
+	}
 	dir := os.Getenv(childDir)
 	if dir == "" {
 		return false

@@ -120,6 +120,8 @@ func (c *Controller) welcome(ctx context.Context, ch exchange.Channel, who Ident
 			return nil, err
 		case target == "":
 			return nil, errors.New("the connector has no target")
+		case time.Now().UnixNano() < c.takesIn.Load():
+			return nil, fmt.Errorf("this controller does not reach the others: %w", exchange.ErrTryAgain)
 		case !c.o.Access.Join(who, target):
 			return nil, fmt.Errorf("%q may not belong to target %q", who.Name, target)
 		}

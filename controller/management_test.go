@@ -87,7 +87,8 @@ func TestManagementPaths(t *testing.T) {
 	orphan.ID, orphan.Key = "orphan", ""
 	n.execute(orphan)
 
-	ch := `{"id":"$1","targetId":"t","active":true,"primary":true,"node":"` + n.node + `","connector":"p"}`
+	ch := `{"id":"$1","targetId":"t","active":true,"primary":true}`
+	wide := strings.TrimSuffix(ch, "}") + `,"node":"` + n.node + `","connector":"p"}`
 	failed := `{"id":"failed","key":"k","targetId":"t","status":"ERROR","errorDetails":"command 0 (FAIL): it fails","maxRetry":0,"retry":0,"lastRetryAt":"$2"}`
 	alone := `{"id":"orphan","key":null,"targetId":"gone","status":"CREATED","errorDetails":null,"maxRetry":5,"retry":null,"lastRetryAt":null}`
 	id := n.Target("t")[0].ID
@@ -100,6 +101,8 @@ func TestManagementPaths(t *testing.T) {
 		{"channels", `[` + ch + `]`},
 		{"channels?active=true", `[` + ch + `]`},
 		{"channels?active=false", `[]`},
+		{"channels?wide=true", `[` + wide + `]`},
+		{"targets/t/channels?wide=true", `[` + wide + `]`},
 		{"channels?active=nonsense", `[]`},
 		{"channels?targetId=t", `[` + ch + `]`},
 		{"channels?targetId=x", `[]`},

@@ -7,13 +7,13 @@ import (
 )
 
 // channelJSON is a channel in the management lists. Node and Connector are not
-// in the protocol of old.
+// in the protocol of old, and are there for those who ask for wide lists only.
 type channelJSON struct {
 	ID        string `json:"id"`
 	Target    string `json:"targetId"`
 	Active    bool   `json:"active"`
 	Primary   bool   `json:"primary"`
-	Node      string `json:"node"`
+	Node      string `json:"node,omitempty"`
 	Connector string `json:"connector,omitempty"`
 }
 
@@ -40,10 +40,12 @@ type targetJSON struct {
 	contents
 }
 
-func channelsJSON(all []Channel) []channelJSON {
+func channelsJSON(all []Channel, wide bool) []channelJSON {
 	list := make([]channelJSON, len(all))
 	for i, ch := range all {
-		list[i] = channelJSON(ch)
+		if list[i] = channelJSON(ch); !wide {
+			list[i].Node, list[i].Connector = "", ""
+		}
 	}
 	slices.SortFunc(list, func(a, b channelJSON) int { return cmp.Compare(a.ID, b.ID) })
 	return list
@@ -79,7 +81,7 @@ func (m *management) batchesOf(target string) []batchJSON {
 // targets lists the targets that have channels.
 func (m *management) targets(q request) (any, error) {
 	byTarget := make(map[string]*targetJSON)
-	for _, ch := range channelsJSON(m.c.Channels()) {
+	for _, ch := range channelsJSON(m.c.Channels(), wide(q)) {
 		t := byTarget[ch.Target]
 		if t == nil {
 			t = &targetJSON{ID: ch.Target, contents: contents{Batches: []batchJSON{}}}
@@ -102,19 +104,22 @@ func (m *management) targets(q request) (any, error) {
 
 func (m *management) target(q request) (any, error) {
 	id := q.PathValue("id")
-	t := contents{channelsJSON(m.c.Target(id)), m.batchesOf(id)}
+	t := contents{channelsJSON(m.c.Target(id), wide(q)), m.batchesOf(id)}
 	if len(t.Channels) == 0 && len(t.Batches) == 0 {
 		return nil, notFound("target %q has neither channels nor batches", id)
 	}
 	return t, nil
 }
 
+// wide tells whether channels are to be shown with all that is known of them.
+func wide(q request) bool { return q.URL.Query().Get("wide") == "true" }
+
 func channelID(ch channelJSON) string { return ch.ID }
 
 func batchID(b batchJSON) string { return b.ID }
 
 func (m *management) targetChannels(q request) (any, error) {
-	return page(q, channelsJSON(m.c.Target(q.PathValue("id"))), channelID)
+	return page(q, channelsJSON(m.c.Target(q.PathValue("id")), wide(q)), channelID)
 }
 
 func (m *management) targetBatches(q request) (any, error) {
@@ -126,7 +131,7 @@ func (m *management) channels(q request) (any, error) {
 	active, target := q.URL.Query()["active"], q.URL.Query().Get("targetId")
 	list := channelsJSON(m.c.registry.list(func(ch Channel) bool {
 		return (len(active) == 0 || ch.Active == strings.EqualFold(active[0], "true")) && (target == "" || ch.Target == target)
-	}))
+	}), wide(q))
 	return page(q, list, channelID)
 }
 
@@ -135,7 +140,7 @@ func (m *management) channel(q request) (any, error) {
 	if !found {
 		return nil, notFound("there is no channel %q", q.PathValue("id"))
 	}
-	return channelsJSON([]Channel{ch})[0], nil
+	return channelsJSON([]Channel{ch}, wide(q))[0], nil
 }
 
 func (m *management) batches(q request) (any, error) {

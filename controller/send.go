@@ -94,7 +94,9 @@ func (c *Controller) deliver(ctx context.Context, to candidate, cmd exchange.Com
 		cmd.ID = exchange.NewID()
 	}
 	if to.link != nil {
-		return to.link.call(ctx, cmd, c.o.Refuse, each)
+		reply, err := to.link.call(ctx, cmd, c.o.Refuse, each)
+		c.tally.command(reply, err)
+		return reply, err
 	}
 	return c.hop(ctx, to.Channel, cmd, each)
 }
@@ -187,6 +189,7 @@ func (c *Controller) land(ctx context.Context, data []byte, part func([]byte) er
 	err := errNotSent
 	if found && l != nil {
 		a.Reply, err = l.call(ctx, q.Command, c.o.Refuse, replies(part))
+		c.tally.command(a.Reply, err)
 	}
 	if err != nil {
 		a.Error = err.Error()

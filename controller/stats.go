@@ -6,11 +6,17 @@ type Stats struct {
 	LocalChannels            int // of this node
 	InFlight                 int // commands on this node's channels
 	Batches                  map[BatchStatus]int
+
+	// Of this node, since it was made. The elections it decided are the events
+	// PrimaryElected, and so on.
+	Commands map[Outcome]uint64
+	Events   map[EventKind]uint64
 }
 
 // Stats counts what there is; for metrics.
 func (c *Controller) Stats() Stats {
 	s := Stats{Nodes: len(c.registry.nodeNames()), Batches: c.batches.view.statuses()}
+	s.Commands, s.Events = c.tally.totals()
 	links := c.registry.links()
 	s.LocalChannels = len(links)
 	for _, l := range links {

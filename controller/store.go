@@ -80,10 +80,12 @@ func (c *Controller) beginLease(ctx context.Context, me []byte) (uint64, error) 
 }
 
 // live keeps this node's lease until ctx ends, and then gives it back. While the
-// engine does not take it the channels stay, and nothing is decided.
+// engine does not take it nothing is decided; when the lease is over the channels
+// are sent away.
 func (c *Controller) live(ctx context.Context, me []byte, revision uint64) error {
 	tick := time.NewTicker(c.o.Lease / 3)
 	defer tick.Stop()
+	held, gone := time.Now(), false
 	for {
 		select {
 		case <-ctx.Done():
@@ -97,9 +99,14 @@ func (c *Controller) live(ctx context.Context, me []byte, revision uint64) error
 		next, err := c.renew(ctx, me, revision)
 		switch {
 		case err == nil:
-			revision = next
+			revision, held, gone = next, time.Now(), false
+			c.takesIn.Store(0)
 		case ctx.Err() == nil:
 			c.leased.Store(false)
+			if over := time.Since(held) >= c.o.Lease; over && !gone {
+				gone = true
+				c.sendAway(ctx)
+			}
 			c.event(Event{Kind: EngineTrouble, Detail: "cannot renew the lease of node " + c.node + ": " + err.Error()})
 		}
 	}

@@ -1,181 +1,223 @@
 package keeper
 
 import (
-	"context"
 	"errors"
 	"fmt"
+	"sync"
+	"time"
 
-	"github.com/seed-04209a44/peerd/exchange"
 	"github.com/seed-04209a44/peerd/process"
 )
 
-// Capture has the keeper prepare the output of a process under a key. It waits
-// for a keeper until ctx ends; what it has asked for it sees through.
-func (c *Client) Capture(ctx context.Context, key string, o Output) (*Capture, error) {
-	if _, err := c.session(ctx); err != nil {
-		return nil, err
-	}
-	var e Entry
-	if err := c.call(context.WithoutCancel(ctx), TypeCapture, captureOrder{Key: key, Output: o}, &e); err != nil {
-		return nil, err
-	}
-	w := c.word(key)
-	w.merge(e)
-	return c.register(key, o, w, nil)
+// held is one process with its output.
+type held struct {
+	word *word
+	opts Output
+
+	mu   sync.Mutex // guards the following fields; held during a spawn
+	out  *output
+	proc *process.Process
+	gone bool // forgotten
 }
 
-// register makes the Capture of what the keeper holds under key.
-func (c *Client) register(key string, o Output, w *word, p *Process) (*Capture, error) {
-	cp, err := newCapture(key, o, w, remote{c}, p)
+// errHeld and errNotHeld refuse a command by its key.
+var (
+	errHeld    = errors.New("it is held already")
+	errNotHeld = errors.New("nothing is held under this key")
+)
+
+// capture opens the output of a process, or, with an identity, takes over a
+// process that another keeper has spawned.
+func (k *Keeper) capture(o captureOrder) (*held, error) {
+	h, fresh := k.place(o)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	switch {
+	case h.gone || h.out == nil && !fresh:
+		return nil, fmt.Errorf("cannot capture the output of %s: %w", o.Key, errNotHeld)
+	case !fresh && (o.Identity == nil || h.proc != nil):
+		return nil, fmt.Errorf("cannot capture the output of %s: %w", o.Key, errHeld)
+	}
+	var err error
+	if fresh {
+		h.out, err = openOutput(o.Output, h.word, func() { k.tell(h) })
+	}
+	if err == nil && o.Identity != nil {
+		err = k.adopt(h, *o.Identity)
+	}
+	if err != nil && fresh {
+		k.discard(o.Key, h)
+	}
+	return h, err
+}
+
+// place finds what is held under a key or makes it; fresh: it is to be opened.
+func (k *Keeper) place(o captureOrder) (h *held, fresh bool) {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	if h := k.held[o.Key]; h != nil {
+		return h, false
+	}
+	h = &held{word: newWord(o.Key, o.Output.Folder), opts: o.Output}
+	if o.Output.First != "" {
+		h.word.merge(Entry{First: &o.Output.First})
+	}
+	h.word.takeOver(o.Loss)
+	h.word.merge(Entry{Exit: o.Exit})
+	k.held[o.Key] = h
+	return h, true
+}
+
+// discard gives up what could not be opened; h.mu is held.
+func (k *Keeper) discard(key string, h *held) {
+	h.gone = true
+	if h.out != nil {
+		h.out.close()
+	}
+	k.remove(key, h)
+}
+
+// adopt follows a process that another keeper has spawned; h.mu is held.
+func (k *Keeper) adopt(h *held, id process.Identity) error {
+	proc, err := k.door.Adopt(id)
 	if err != nil {
-		return nil, errors.Join(err, remote{c}.forget(c.ctx, key))
-	}
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.captures[key] = cp
-	return cp, nil
-}
-
-// Attach takes up a process that an earlier Client had spawned under key. The
-// keeper that spawned it may hold it still, or be gone; then this one takes it
-// over by its identity. A process that went on as another, which the keeper
-// does not know, is told by its identity too; its exit is seen from here. The process may have ended: its exit is the one that
-// was kept, and unknown where nobody kept it.
-func (c *Client) Attach(ctx context.Context, key string, o Output, id process.Identity) (*Capture, *Process, error) {
-	var e Entry
-	order := captureOrder{Key: key, Output: o, Identity: &id}
-	if w := c.word(key); w.now().Identity == nil {
-		if err := c.call(ctx, TypeCapture, order, &e); err != nil {
-			return nil, nil, err
-		}
-		w.merge(e)
-	}
-	w := c.word(key)
-	if *w.now().Identity != id {
-		w = w.of(id)
-	}
-	p, err := c.adopt(w, id)
-	if err != nil {
-		return nil, nil, err
-	}
-	cp, err := c.register(key, o, w, p)
-	if err != nil {
-		p.Release()
-		return nil, nil, err
-	}
-	return cp, p, nil
-}
-
-// Forget lets the keeper forget what no Capture stands for.
-func (c *Client) Forget(ctx context.Context, key string) error { return remote{c}.forget(ctx, key) }
-
-// adopt follows a process of the keeper's from here.
-func (c *Client) adopt(w *word, id process.Identity) (*Process, error) {
-	proc, err := c.s.Door.Adopt(id)
-	if err != nil {
-		return nil, err
-	}
-	p := &Process{Process: proc, exited: make(chan struct{})}
-	c.running.Go(func() { p.follow(w, c.ctx.Done()) })
-	return p, nil
-}
-
-// isDrained reports whether nothing is captured any more.
-func (c *Capture) isDrained() bool {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	return c.drained
-}
-
-// order is what makes a next keeper go on where the one before ended.
-func (c *Capture) order() captureOrder {
-	o := captureOrder{Key: c.key, Output: c.output}
-	e := c.word.now()
-	if e.First != nil {
-		o.Output.First = *e.First
-	}
-	if e.Matched {
-		o.Output.Match = ""
-	}
-	o.Identity, o.Exit, o.Loss = e.Identity, e.Exit, e.Loss
-	if o.Identity != nil {
-		o.Output.ReadyFD = 0
-	}
-	return o
-}
-
-// remote is the host of a Capture in the keeper's process.
-type remote struct{ c *Client }
-
-// spawn asks the keeper. One that dies meanwhile may have spawned: what it left
-// is looked for before the next one is asked.
-func (r remote) spawn(ctx context.Context, key string, s process.Spec) (*Process, error) {
-	w, order := r.c.word(key), spawnOrder{Key: key, Spec: s}
-	e, err := r.try(ctx, order)
-	for errors.Is(err, exchange.ErrClosed) && r.c.ctx.Err() == nil {
-		if e, err = r.leftover(ctx, order); err == nil && e.Identity == nil {
-			e, err = r.try(ctx, order)
-		}
-	}
-	if err != nil {
-		return nil, err
-	}
-	w.merge(e)
-	if e.Identity == nil {
-		return nil, fmt.Errorf("the keeper does not say what it spawned for %s", key)
-	}
-	return r.c.adopt(w, *e.Identity)
-}
-
-func (r remote) try(ctx context.Context, order spawnOrder) (Entry, error) {
-	s, err := r.c.session(ctx)
-	if err != nil {
-		return Entry{}, err
-	}
-	var e Entry
-	err = call(ctx, s.endpoint, TypeSpawn, order, &e)
-	return e, err
-}
-
-// leftover has the next keeper take over what the one before has spawned and
-// could not tell; the entry is without identity when there is none.
-func (r remote) leftover(ctx context.Context, order spawnOrder) (Entry, error) {
-	if _, err := r.c.session(ctx); err != nil {
-		return Entry{}, err
-	}
-	found, err := Leftovers(r.c.s.Door, order.Spec.Name)
-	if err != nil || len(found) == 0 {
-		return Entry{}, err
-	}
-	var e Entry
-	err = r.c.call(ctx, TypeCapture, captureOrder{Key: order.Key, Identity: &found[0]}, &e)
-	return e, err
-}
-
-func (r remote) drain(ctx context.Context, key string) error {
-	var e Entry
-	err := r.c.call(ctx, TypeDrain, keyOrder{key}, &e)
-	r.c.word(key).merge(e)
-	return err
-}
-
-func (r remote) clear(ctx context.Context, key string) error {
-	return r.c.call(ctx, TypeClear, keyOrder{key}, nil)
-}
-
-func (r remote) dropped(ctx context.Context, key string) (int64, error) {
-	var d droppedBytes
-	err := r.c.call(ctx, TypeDropped, keyOrder{key}, &d)
-	return d.Bytes, err
-}
-
-func (r remote) forget(ctx context.Context, key string) error {
-	if err := r.c.call(ctx, TypeForget, keyOrder{key}, nil); err != nil {
 		return err
 	}
-	r.c.mu.Lock()
-	defer r.c.mu.Unlock()
-	delete(r.c.captures, key)
-	delete(r.c.words, key)
+	h.out.spawned()
+	k.follow(h, proc)
 	return nil
+}
+
+// spawn starts the process whose output is captured under key.
+func (k *Keeper) spawn(key string, s process.Spec) (*held, error) {
+	h, err := k.find(key)
+	if err != nil {
+		return nil, err
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.proc != nil {
+		return nil, fmt.Errorf("cannot spawn %s: %w", key, errHeld)
+	}
+	h.out.files(&s)
+	proc, err := k.door.Start(s)
+	if err != nil {
+		return nil, err
+	}
+	h.out.spawned()
+	k.follow(h, proc)
+	return h, nil
+}
+
+// follow notes the process and waits for its end; h.mu is held.
+func (k *Keeper) follow(h *held, proc *process.Process) {
+	h.proc = proc
+	id := proc.Identity()
+	h.word.merge(Entry{Identity: &id})
+	k.watching.Go(func() {
+		select {
+		case <-proc.Exited():
+		case <-k.closing:
+			return
+		}
+		x := proc.Exit()
+		if h.word.merge(Entry{Exit: &x}) {
+			k.tell(h)
+		}
+		select {
+		case <-proc.Empty():
+			k.poke()
+		case <-k.closing:
+		}
+	})
+}
+
+// find returns what is held under key, once it is whole.
+func (k *Keeper) find(key string) (*held, error) {
+	k.mu.Lock()
+	h := k.held[key]
+	k.mu.Unlock()
+	if h == nil {
+		return nil, fmt.Errorf("%s: %w", key, errNotHeld)
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.out == nil || h.gone {
+		return nil, fmt.Errorf("%s: %w", key, errNotHeld)
+	}
+	return h, nil
+}
+
+// drain stores what the process has written and ends the capture.
+func (k *Keeper) drain(key string) (*held, error) {
+	h, err := k.find(key)
+	if err == nil {
+		h.out.close()
+	}
+	return h, err
+}
+
+func (k *Keeper) clear(key string) error {
+	h, err := k.find(key)
+	if err != nil {
+		return err
+	}
+	return h.out.clear()
+}
+
+func (k *Keeper) dropped(key string) (int64, error) {
+	h, err := k.find(key)
+	if err != nil {
+		return 0, err
+	}
+	return h.out.dropped(), nil
+}
+
+// forget lets go of a process whose tree is gone; what is unknown is forgotten
+// already.
+func (k *Keeper) forget(key string) error {
+	h, err := k.find(key)
+	if err != nil {
+		return nil
+	}
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.gone {
+		return nil
+	}
+	if h.proc != nil {
+		if !overSoon(h.proc) {
+			return fmt.Errorf("cannot forget %s: it still lives", key)
+		}
+		h.proc.Release()
+	}
+	k.discard(key, h)
+	return nil
+}
+
+// lag is how much later than others a keeper may see an end.
+const lag = time.Second
+
+// overSoon reports whether nothing of a process lives.
+func overSoon(p *process.Process) bool {
+	late := time.NewTimer(lag)
+	defer late.Stop()
+	select {
+	case <-p.Empty():
+		return true
+	case <-late.C:
+		return false
+	}
+}
+
+func (k *Keeper) remove(key string, h *held) {
+	k.mu.Lock()
+	if k.held[key] == h {
+		delete(k.held, key)
+	}
+	k.mu.Unlock()
+	if k.home != nil {
+		k.home.forget(key)
+	}
+	k.poke()
 }

@@ -2,10 +2,9 @@ package keeper
 
 import (
 	"context"
-	"errors"
-	"fmt"
+	"maps"
+	"slices"
 	"sync"
-	"time"
 
 	"github.com/seed-04209a44/peerd/process"
 )
@@ -15,32 +14,23 @@ import (
 // process (see Serve and Client), or directly where the platform has no such
 // process. Its methods are safe for concurrent use.
 type Keeper struct {
-	door *process.Door
-	turn sync.Mutex // held by the one user who is heard
+	door   *process.Door
+	turn   sync.Mutex    // held by the one user who is heard
+	orders chan *order   // to become another program
+	less   chan struct{} // has something when there may be less to keep
+	home   *home         // nil where the keeper has no process of its own
 
 	mu       sync.Mutex // guards all following fields
 	held     map[string]*held
 	audience map[int]func(Entry) // who is told of news
 	visitors int                 // numbers the audience
-	idle     func()              // called when the last one was forgotten; may be nil
 	closing  chan struct{}
 	watching sync.WaitGroup
 }
 
-// held is one process with its output.
-type held struct {
-	word *word
-	out  *output
-	opts Output
-
-	mu   sync.Mutex // guards the following fields; held during a spawn
-	proc *process.Process
-	gone bool // forgotten
-}
-
 // New makes a keeper that spawns through door, which stays the caller's.
 func New(door *process.Door) *Keeper {
-	return &Keeper{door: door, held: map[string]*held{}, audience: map[int]func(Entry){}, closing: make(chan struct{})}
+	return &Keeper{door: door, held: map[string]*held{}, audience: map[int]func(Entry){}, orders: make(chan *order), less: make(chan struct{}, 1), closing: make(chan struct{})}
 }
 
 // Capture prepares the output of a process under a key, and with it the way to
@@ -53,246 +43,21 @@ func (k *Keeper) Capture(_ context.Context, key string, o Output) (*Capture, err
 	return newCapture(key, o, h.word, local{k}, nil)
 }
 
-// errHeld and errNotHeld refuse a command by its key.
-var (
-	errHeld    = errors.New("it is held already")
-	errNotHeld = errors.New("nothing is held under this key")
-)
-
-// capture opens the output of a process, or, with an identity, takes over a
-// process that another keeper has spawned.
-func (k *Keeper) capture(o captureOrder) (*held, error) {
-	h, fresh := k.place(o)
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	switch {
-	case h.gone || h.out == nil && !fresh:
-		return nil, fmt.Errorf("cannot capture the output of %s: %w", o.Key, errNotHeld)
-	case !fresh && (o.Identity == nil || h.proc != nil):
-		return nil, fmt.Errorf("cannot capture the output of %s: %w", o.Key, errHeld)
-	}
-	var err error
-	if fresh {
-		h.out, err = openOutput(o.Output, h.word, func() { k.tell(h) })
-	}
-	if err == nil && o.Identity != nil {
-		err = k.adopt(h, *o.Identity)
-	}
-	if err != nil && fresh {
-		k.discard(o.Key, h)
-	}
-	return h, err
-}
-
-// place finds what is held under a key or makes it; fresh: it is to be opened.
-func (k *Keeper) place(o captureOrder) (h *held, fresh bool) {
+// all is what is held, in no order.
+func (k *Keeper) all() []*held {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	if h := k.held[o.Key]; h != nil {
-		return h, false
-	}
-	h = &held{word: newWord(o.Key, o.Output.Folder), opts: o.Output}
-	if o.Output.First != "" {
-		h.word.merge(Entry{First: &o.Output.First})
-	}
-	h.word.takeOver(o.Loss)
-	h.word.merge(Entry{Exit: o.Exit})
-	k.held[o.Key] = h
-	return h, true
+	return slices.Collect(maps.Values(k.held))
 }
 
-// discard gives up what could not be opened; h.mu is held.
-func (k *Keeper) discard(key string, h *held) {
-	h.gone = true
-	if h.out != nil {
-		h.out.close()
-	}
-	k.remove(key, h)
-}
-
-// adopt follows a process that another keeper has spawned; h.mu is held.
-func (k *Keeper) adopt(h *held, id process.Identity) error {
-	proc, err := k.door.Adopt(id)
-	if err != nil {
-		return err
-	}
-	h.out.spawned()
-	k.follow(h, proc)
-	return nil
-}
-
-// spawn starts the process whose output is captured under key.
-func (k *Keeper) spawn(key string, s process.Spec) (*held, error) {
-	h, err := k.find(key)
-	if err != nil {
-		return nil, err
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.proc != nil {
-		return nil, fmt.Errorf("cannot spawn %s: %w", key, errHeld)
-	}
-	h.out.files(&s, h.opts.ReadyFD)
-	proc, err := k.door.Start(s)
-	if err != nil {
-		return nil, err
-	}
-	h.out.spawned()
-	k.follow(h, proc)
-	return h, nil
-}
-
-// follow notes the process and waits for its end; h.mu is held.
-func (k *Keeper) follow(h *held, proc *process.Process) {
-	h.proc = proc
-	id := proc.Identity()
-	h.word.merge(Entry{Identity: &id})
-	k.watching.Go(func() {
-		select {
-		case <-proc.Exited():
-		case <-k.closing:
-			return
-		}
-		x := proc.Exit()
-		if h.word.merge(Entry{Exit: &x}) {
-			k.tell(h)
-		}
-	})
-}
-
-// find returns what is held under key, once it is whole.
-func (k *Keeper) find(key string) (*held, error) {
-	k.mu.Lock()
-	h := k.held[key]
-	k.mu.Unlock()
-	if h == nil {
-		return nil, fmt.Errorf("%s: %w", key, errNotHeld)
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.out == nil || h.gone {
-		return nil, fmt.Errorf("%s: %w", key, errNotHeld)
-	}
-	return h, nil
-}
-
-// list tells all that is held.
+// list tells what is known of all that is held.
 func (k *Keeper) list() []Entry {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	entries := make([]Entry, 0, len(k.held))
-	for _, h := range k.held {
+	all := k.all()
+	entries := make([]Entry, 0, len(all))
+	for _, h := range all {
 		entries = append(entries, h.word.now())
 	}
 	return entries
-}
-
-// drain stores what the process has written and ends the capture.
-func (k *Keeper) drain(key string) (*held, error) {
-	h, err := k.find(key)
-	if err == nil {
-		h.out.close()
-	}
-	return h, err
-}
-
-func (k *Keeper) clear(key string) error {
-	h, err := k.find(key)
-	if err != nil {
-		return err
-	}
-	return h.out.clear()
-}
-
-func (k *Keeper) dropped(key string) (int64, error) {
-	h, err := k.find(key)
-	if err != nil {
-		return 0, err
-	}
-	return h.out.dropped(), nil
-}
-
-// forget lets go of a process whose tree is gone; what is unknown is forgotten
-// already.
-func (k *Keeper) forget(key string) error {
-	h, err := k.find(key)
-	if err != nil {
-		return nil
-	}
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	if h.gone {
-		return nil
-	}
-	if h.proc != nil {
-		if !overSoon(h.proc) {
-			return fmt.Errorf("cannot forget %s: it still lives", key)
-		}
-		h.proc.Release()
-	}
-	k.discard(key, h)
-	return nil
-}
-
-// lag is how much later than others a keeper may see an end.
-const lag = time.Second
-
-// overSoon reports whether nothing of a process lives.
-func overSoon(p *process.Process) bool {
-	late := time.NewTimer(lag)
-	defer late.Stop()
-	select {
-	case <-p.Empty():
-		return true
-	case <-late.C:
-		return false
-	}
-}
-
-func (k *Keeper) remove(key string, h *held) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	if k.held[key] == h {
-		delete(k.held, key)
-	}
-	if len(k.held) == 0 && k.idle != nil {
-		k.idle()
-	}
-}
-
-// attend has hear called with all news from now on, until leave is called.
-func (k *Keeper) attend(hear func(Entry)) (leave func()) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.visitors++
-	id := k.visitors
-	k.audience[id] = hear
-	return func() {
-		k.mu.Lock()
-		defer k.mu.Unlock()
-		delete(k.audience, id)
-		if len(k.audience) == 0 {
-			k.forsaken()
-		}
-		if k.idle != nil {
-			k.idle()
-		}
-	}
-}
-
-// isIdle reports that nothing is held and nobody attends.
-func (k *Keeper) isIdle() bool {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	return len(k.held) == 0 && len(k.audience) == 0
-}
-
-func (k *Keeper) tell(h *held) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	for _, hear := range k.audience {
-		hear(h.word.now())
-	}
 }
 
 // Close ends every capture, storing what is there. The processes go on, held by

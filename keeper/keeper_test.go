@@ -16,14 +16,15 @@ import (
 )
 
 // patience bounds the wait for a condition on a busy machine.
-const patience = 30 * time.Second / 6
+const patience = 30 * time.Second
 
 // user is what a peer is to its keeper. It belongs to the test's goroutine.
 type user struct {
-	t      testing.TB
-	dir    string
-	door   *process.Door
-	client *keeper.Client
+	t       testing.TB
+	dir     string
+	door    *process.Door
+	client  *keeper.Client
+	trouble func(error) // told to the client; may be nil
 }
 
 // newUser makes a user with a folder of its own, and a keeper for it.
@@ -57,10 +58,19 @@ func newUser(t testing.TB) *user {
 func (u *user) connect() {
 	u.t.Helper()
 	var err error
-	u.client, err = keeper.Connect(u.t.Context(), keeper.Settings{Folder: u.dir, Programs: [][]string{{"/proc/self/exe", "keeper"}}, Door: u.door})
+	u.client, err = keeper.Connect(u.t.Context(), keeper.Settings{Folder: u.dir, Programs: [][]string{{"/proc/self/exe", "keeper"}}, Door: u.door, Trouble: u.trouble})
 	if err != nil {
 		u.t.Fatal(err)
 	}
+}
+
+// reconnect is connect after hanging up.
+func (u *user) reconnect() {
+	u.t.Helper()
+	if err := u.client.Close(); err != nil {
+		u.t.Fatal(err)
+	}
+	u.connect()
 }
 
 // output is where the output of key goes.

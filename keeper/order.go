@@ -63,6 +63,7 @@ const (
 	TypeClear   = "KEEPER_CLEAR"
 	TypeDropped = "KEEPER_DROPPED"
 	TypeForget  = "KEEPER_FORGET"
+	TypeBecome  = "KEEPER_BECOME"
 	TypeTold    = "KEEPER_TOLD"
 )
 

@@ -14,56 +14,67 @@ import (
 // window is how many commands may be in flight on one channel.
 const window = 1024
 
-// lonely is how long a keeper that holds nothing waits for somebody to attach.
-const lonely = 5 * time.Second
+// lonely is how long a keeper for which nothing lives waits for somebody to
+// attend.
+const lonely = 2 * time.Second
 
-// Serve answers on l until ctx ends, or until nothing is held and nobody is
-// connected. It closes l.
-func (k *Keeper) Serve(ctx context.Context, l *unix.Listener) error {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	news := make(chan struct{}, 1)
-	k.onIdle(func() {
-		select {
-		case news <- struct{}{}:
-		default:
-		}
-	})
+// serve answers on l, and to user if it is there already, until ctx ends or the
+// keeper leaves; or until an order to become another program is ready to be
+// carried out, which it returns: then all captures are halted and nobody is
+// heard any more. It closes l.
+func (k *Keeper) serve(ctx context.Context, l *unix.Listener, user *line) (*order, error) {
+	inside, quit := context.WithCancel(ctx)
+	defer quit()
 	var work sync.WaitGroup
-	work.Go(func() { k.accept(ctx, l, &work) })
-	first := time.NewTimer(lonely)
-	defer first.Stop()
-	wait := first.C
+	if user != nil {
+		k.turn.Lock()
+		work.Go(func() { k.converse(inside, user) })
+	}
+	work.Go(func() { k.accept(inside, l, &work) })
+	o := k.await(inside, quit, l)
+	if o != nil {
+		o.line.keep()
+		_ = o.line.endpoint.Close()
+		<-o.line.endpoint.Done()
+	}
+	quit()
+	err := l.Close()
+	work.Wait()
+	return o, errors.Join(ctx.Err(), err)
+}
+
+// await returns when ctx has ended, when the keeper leaves, or with an order
+// that is ready to be carried out. A keeper that holds nothing leaves with its
+// last user; one for which nothing lives when it has been alone for a while.
+func (k *Keeper) await(ctx context.Context, quit func(), l *unix.Listener) *order {
+	alone := time.NewTimer(lonely)
+	defer alone.Stop()
 	for {
 		select {
 		case <-ctx.Done():
-		case <-news:
-		case <-wait:
+			return nil
+		case o := <-k.orders:
+			err := k.prepare(ctx, l, o)
+			if err == nil {
+				return o
+			}
+			o.refuse(err)
+		case <-k.less:
+			if k.holdsNothing() && k.leave(quit) {
+				return nil
+			}
+			alone.Reset(lonely)
+		case <-alone.C:
+			if k.leave(quit) {
+				return nil
+			}
 		}
-		if ctx.Err() == nil && !k.isIdle() {
-			continue
-		}
-		cancel()
-		err := l.Close()
-		work.Wait()
-		return errors.Join(ignoreCanceled(ctx.Err()), err)
 	}
 }
 
-func ignoreCanceled(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
-}
-
-func (k *Keeper) onIdle(f func()) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.idle = f
-}
-
-// accept serves whoever connects, until l is closed.
+// accept serves whoever connects, until l is closed. The next user is heard when
+// all that the one before has sent is done: what it finds then does not change
+// behind its back.
 func (k *Keeper) accept(ctx context.Context, l *unix.Listener, work *sync.WaitGroup) {
 	for {
 		conn, err := l.Accept()
@@ -73,19 +84,32 @@ func (k *Keeper) accept(ctx context.Context, l *unix.Listener, work *sync.WaitGr
 		case err != nil:
 			return
 		}
-		work.Go(func() { k.converse(ctx, conn) })
+		work.Go(func() {
+			k.turn.Lock()
+			if ctx.Err() != nil { // it asks the next keeper
+				k.turn.Unlock()
+				_ = conn.Close()
+				return
+			}
+			k.converse(ctx, newLine(conn, k.orders))
+		})
 	}
 }
 
-// converse answers one user until its channel ends. The next one is heard when
-// all that the one before has sent is done: what it finds then does not change
-// behind its back.
-func (k *Keeper) converse(ctx context.Context, conn *unix.Conn) {
-	k.turn.Lock()
+// converse answers one user until its channel ends. It has the turn, and gives
+// it back.
+func (k *Keeper) converse(ctx context.Context, l *line) {
+	defer k.poke()
 	defer k.turn.Unlock()
-	e := exchange.NewEndpoint(conn, exchange.Options{Handlers: k.handlers(), Window: window})
+	e := exchange.NewEndpoint(l, exchange.Options{Handlers: k.handlers(), Window: window})
+	l.endpoint = e
 	var telling sync.WaitGroup
 	leave := k.attend(func(news Entry) { telling.Go(func() { tell(ctx, e, news) }) })
+	if l.missed {
+		for _, h := range k.all() {
+			k.tell(h)
+		}
+	}
 	_ = e.Run(ctx) // why it ended is of no matter: what is held stays held
 	leave()
 	telling.Wait()

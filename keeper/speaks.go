@@ -35,6 +35,10 @@ type Range struct {
 // Has reports whether n is in the range.
 func (r Range) Has(n int) bool { return r.Oldest <= n && n <= r.Newest }
 
+// wordSpeaks, after the command line of a keeper, has the program say what it
+// speaks.
+const wordSpeaks = "speaks"
+
 // Own is what this program speaks.
 func Own() Speaks {
 	return Speaks{

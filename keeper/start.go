@@ -93,29 +93,25 @@ func openLog(path string) (*os.File, error) {
 
 // takeLock waits until no other keeper has the folder. The lock goes with the
 // process.
-func takeLock(f *os.File) error {
+func takeLock(fd int) error {
 	for {
-		err := sys.Flock(int(f.Fd()), sys.LOCK_EX)
-		if !errors.Is(err, sys.EINTR) {
-			if err != nil {
-				return fmt.Errorf("cannot lock the keeper's folder: %w", err)
-			}
-			return holdForEver(f)
+		err := sys.Flock(fd, sys.LOCK_EX)
+		switch {
+		case err == nil:
+			return nil
+		case !errors.Is(err, sys.EINTR):
+			return fmt.Errorf("cannot lock the keeper's folder: %w", err)
 		}
 	}
 }
 
-// holdForEver keeps a lock until the process ends: the descriptor that it makes
-// is never closed.
-func holdForEver(f *os.File) error {
-	_, err := sys.FcntlInt(f.Fd(), sys.F_DUPFD_CLOEXEC, 0)
-	return err
-}
+// deafTo are the signals that end programs and not this one.
+var deafTo = []os.Signal{syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE}
 
-// heedNothing keeps the signals that end programs from ending this one; its
-// children get them as usual.
+// heedNothing keeps them from ending this program; its children get them as
+// usual.
 func heedNothing() (stop func()) {
 	c := make(chan os.Signal, 1)
-	signal.Notify(c, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP, syscall.SIGPIPE)
+	signal.Notify(c, deafTo...)
 	return func() { signal.Stop(c) }
 }

@@ -63,11 +63,15 @@ func OpenWriter(dir string, s Stream, o Options) (*Writer, error) {
 	if err := s.valid(); err != nil {
 		return nil, err
 	}
-	w := &Writer{dir: dir, stream: s, opts: o.withDefaults(), path: logPath(dir, s, 0), now: time.Now}
+	w := newWriter(dir, s, o)
 	if err := w.open(); err != nil && !passing(err) {
 		return nil, fmt.Errorf("cannot open the log of stream %s in %s: %w", s, dir, err)
 	}
 	return w, nil
+}
+
+func newWriter(dir string, s Stream, o Options) *Writer {
+	return &Writer{dir: dir, stream: s, opts: o.withDefaults(), path: logPath(dir, s, 0), now: time.Now}
 }
 
 // passing reports whether err may go away by itself.
@@ -110,6 +114,38 @@ func (w *Writer) Dropped() (int64, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.dropped, w.cause
+}
+
+// Loss is what a Writer could not store, as it is handed to the Writer that
+// goes on in its place.
+type Loss struct {
+	Dropped int64  `json:"dropped,omitempty"` // bytes since opening
+	Unsaid  int64  `json:"unsaid,omitempty"`  // of them, not yet told by a marker line
+	Cause   string `json:"cause,omitempty"`   // of the last loss
+	Told    string `json:"told,omitempty"`    // what the listener heard last
+}
+
+// Loss returns what was lost so far.
+func (w *Writer) Loss() Loss {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	l := Loss{Dropped: w.dropped, Unsaid: w.unsaid, Told: w.told}
+	if w.cause != nil {
+		l.Cause = reason(w.cause).Error()
+	}
+	return l
+}
+
+// ResumeWriter goes on where an earlier Writer of the stream was, which has lost
+// l. It never fails: what hinders it is a loss, as in Write.
+func ResumeWriter(dir string, s Stream, o Options, l Loss) *Writer {
+	w := newWriter(dir, s, o)
+	w.dropped, w.unsaid, w.told = l.Dropped, l.Unsaid, l.Told
+	if l.Cause != "" {
+		w.cause = errors.New(l.Cause)
+	}
+	_ = w.open() // else the next Write does
+	return w
 }
 
 // Clear removes the stream's files and begins anew; who is reading the old

@@ -3,6 +3,8 @@ package peer
 import (
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 	"time"
 
@@ -79,7 +81,13 @@ func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a 
 	if err != nil {
 		return nil, err
 	}
+	if err := attemptFrom(ctx).begin(views); err != nil {
+		return nil, err
+	}
 	r.Healthy = true
+	if r.After == nil {
+		r.After = map[string]uint64{}
+	}
 	var all []control.Outcome
 	for _, v := range views {
 		out, err := p.actOn(ctx, []*supervisor.View{v}, r, tell, a)
@@ -87,6 +95,7 @@ func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a 
 		if err != nil || out[0].Outcome != a.done {
 			return all, err
 		}
+		r.After[v.Key.String()] = generationBefore(v, a.event)
 	}
 	return all, nil
 }
@@ -108,36 +117,104 @@ func (p *Peer) act(ctx context.Context, r control.ActRequest, tell progress, a a
 	if err != nil {
 		return nil, err
 	}
+	if err := attemptFrom(ctx).begin(views); err != nil {
+		return nil, err
+	}
 	return p.actOn(ctx, views, r, tell, a)
 }
 
 // actOn remembers the wish, hands the intent over and waits for each outcome.
 func (p *Peer) actOn(ctx context.Context, views []*supervisor.View, r control.ActRequest, tell progress, a action) ([]control.Outcome, error) {
-	keys := make([]supervisor.Key, len(views))
-	for i, v := range views {
-		keys[i] = v.Key
-	}
-	if err := p.wish(views, a.desired); err != nil {
-		return nil, err
-	}
 	if r.Healthy {
 		a.judge = healthyToo(a.judge)
 	}
-	by := control.CallerFrom(ctx).By
-	if err := p.sup.Act(ctx, a.event, lifecycle.CauseCommand, by, keys...); err != nil {
+	again := attemptFrom(ctx).resumed(views)
+	before, err := p.give(ctx, views, again, r, a)
+	if err != nil {
 		return nil, err
 	}
+	ctx, cancel := p.passage.whileHere(ctx)
+	defer cancel()
+	tell = serialised(tell)
 	outcomes := make([]control.Outcome, len(views))
 	var wg sync.WaitGroup
 	for i, v := range views {
-		if r.NoWait {
+		switch resumed, ok := again[v.Key]; {
+		case r.NoWait:
 			outcomes[i] = outcome(v, "accepted", "")
-			continue
+		case ok:
+			wg.Go(func() { outcomes[i] = p.awaitAgain(ctx, resumed, r, tell, a) })
+		default:
+			wg.Go(func() { outcomes[i] = p.await(ctx, before[i], r, tell, a) })
 		}
-		wg.Go(func() { outcomes[i] = p.await(ctx, v, r, serialised(tell), a) })
 	}
 	wg.Wait()
+	if isLeft(ctx) && slices.ContainsFunc(outcomes, func(o control.Outcome) bool { return o.Outcome == "timeout" }) {
+		return nil, askAgainAfter(before, r.After, a)
+	}
 	return outcomes, nil
+}
+
+// give remembers the wish and hands the intent over, and returns the views from
+// before. What was acted on already is left to be waited for; what an earlier
+// peer has found is resumed.
+func (p *Peer) give(ctx context.Context, views []*supervisor.View, again map[supervisor.Key]resumed, r control.ActRequest, a action) ([]*supervisor.View, error) {
+	given, err := p.passage.order(ctx, "a command")
+	if err != nil {
+		return nil, err
+	}
+	defer given()
+	var fresh []supervisor.Key
+	before := make([]*supervisor.View, len(views))
+	for i, v := range views {
+		if found, ok := again[v.Key]; ok {
+			before[i] = asBefore(v, found.found)
+		} else if generation, acted := r.After[v.Key.String()]; acted {
+			before[i] = asBefore(v, generation)
+		} else {
+			before[i], fresh = v, append(fresh, v.Key)
+		}
+	}
+	if len(fresh) > 0 {
+		unwish, err := p.wish(fresh, a.desired)
+		if err != nil {
+			return nil, err
+		}
+		if err := p.sup.Act(ctx, a.event, lifecycle.CauseCommand, control.CallerFrom(ctx).By, fresh...); err != nil {
+			return nil, errors.Join(err, unwish())
+		}
+	}
+	return before, p.resume(ctx, again, a)
+}
+
+// asBefore is a view as if generation had just been told to go.
+func asBefore(v *supervisor.View, generation uint64) *supervisor.View {
+	was := *v
+	was.Machine.Generation, was.Machine.Status = generation, lifecycle.Stopping
+	return &was
+}
+
+// generationBefore is the generation after which the one comes that an order
+// leads to.
+func generationBefore(v *supervisor.View, order lifecycle.EventKind) uint64 {
+	if order == lifecycle.EvStart && v.Machine.Status == lifecycle.Starting {
+		return v.Machine.Generation - 1 // it was on its way already
+	}
+	return v.Machine.Generation
+}
+
+// askAgainAfter has the caller wait for the outcome with the next program.
+func askAgainAfter(before []*supervisor.View, after map[string]uint64, a action) error {
+	all := maps.Clone(after)
+	if all == nil {
+		all = map[string]uint64{}
+	}
+	for _, v := range before {
+		if _, known := all[v.Key.String()]; !known {
+			all[v.Key.String()] = generationBefore(v, a.event)
+		}
+	}
+	return control.AskAgain(map[string]any{"after": all})
 }
 
 // serialised makes tell safe for several waiters.
@@ -182,7 +259,7 @@ func (p *Peer) await(ctx context.Context, before *supervisor.View, r control.Act
 	})
 	switch {
 	case errors.Is(err, supervisor.ErrGone):
-		return outcome(before, a.done, "left the plan")
+		return leftThePlan(before, a)
 	case err != nil:
 		return outcome(v, "timeout", "not "+a.done+" within "+limit.String()+reason(v))
 	case overruled && result != succeeded:
@@ -193,6 +270,16 @@ func (p *Peer) await(ctx context.Context, before *supervisor.View, r control.Act
 		return outcome(v, "failed", describe(v))
 	}
 	return outcome(v, a.done, "")
+}
+
+// leftThePlan is how an instance stands to a wish once it is no more.
+func leftThePlan(v *supervisor.View, a action) control.Outcome {
+	o := outcome(v, a.done, "left the plan")
+	o.Status = lifecycle.Stopped.String()
+	if a.desired != "down" {
+		o.Outcome = "failed"
+	}
+	return o
 }
 
 func outcome(v *supervisor.View, what, detail string) control.Outcome {

@@ -29,10 +29,21 @@ func (g *generation) begin(ctx context.Context, ready *readiness, dir string) {
 		g.yieldSlot() // merely staying alive takes nobody's turn
 	}
 	if err := ready.wait(ctx); err == nil {
-		g.isReady.Store(true)
-		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvReady})
-		g.started()
+		g.comeUp()
 	}
+}
+
+// comeUp tells that a plain process has started.
+func (g *generation) comeUp() {
+	const step = "a start"
+	g.saidReady.Store(true)
+	if g.l.steps.enter(g.ctx, step) != nil {
+		return // the next peer tells
+	}
+	defer g.l.steps.leave(step)
+	g.isReady.Store(true)
+	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvReady})
+	g.started()
 }
 
 // connectPatiently is connect that tries again while this peer lacks what it
@@ -60,7 +71,7 @@ func (g *generation) isNews(err error) bool {
 		return true
 	}
 	select {
-	case <-g.process(false).Exited():
+	case <-g.process().Exited():
 		return false
 	default:
 		return !errors.Is(err, context.Canceled)

@@ -21,6 +21,12 @@ const commandTimeout = 10 * time.Second
 // tell sends one command to the component behind v and returns its terminal
 // reply; an ERROR reply is a value.
 func (p *Peer) tell(ctx context.Context, v *supervisor.View, typ string, payload any, each func(exchange.Reply) error) (exchange.Reply, error) {
+	return p.tellOnce(ctx, v, typ, payload, "", each)
+}
+
+// tellOnce is tell with the key by which the component knows a command that
+// comes again; "" is none.
+func (p *Peer) tellOnce(ctx context.Context, v *supervisor.View, typ string, payload any, key string, each func(exchange.Reply) error) (exchange.Reply, error) {
 	c, err := commander(v)
 	if err != nil {
 		return exchange.Reply{}, err
@@ -29,6 +35,7 @@ func (p *Peer) tell(ctx context.Context, v *supervisor.View, typ string, payload
 	if err != nil {
 		return exchange.Reply{}, control.Errorf(control.CodeUsage, "cannot build %s: %v", typ, err)
 	}
+	cmd.IdempotencyKey = key
 	if each == nil {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, commandTimeout)
@@ -54,6 +61,21 @@ func commander(v *supervisor.View) (supervisor.Commander, error) {
 		return nil, control.Errorf(control.CodeFailed, "%s is %s, not running%s", v.Name, v.Machine.Status, reason(v))
 	}
 	return c, nil
+}
+
+// reachable waits, for as long as a command may take, for the channel to a
+// component that lives: a peer that has just come back opens it anew.
+func (p *Peer) reachable(ctx context.Context, v *supervisor.View) *supervisor.View {
+	if !v.Spec.CCP || v.AtRest() {
+		return v
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	now, err := p.sup.Wait(ctx, v.Key, func(v *supervisor.View) bool { return v.Version != "" || v.AtRest() })
+	if err != nil {
+		return v
+	}
+	return now
 }
 
 // ask is tell that decodes the payload of a success into out.
@@ -128,7 +150,15 @@ func (p *Peer) send(ctx context.Context, r control.SendRequest, tell progress) (
 const sendTimeout = 10 * time.Minute
 
 func (p *Peer) sendAny(ctx context.Context, v *supervisor.View, typ string, payload any, each func(exchange.Reply) error) (control.SendReply, error) {
-	reply, err := p.tell(ctx, v, typ, payload, each)
+	a := attemptFrom(ctx)
+	if a != nil {
+		v = p.reachable(ctx, v)
+	}
+	key, err := a.ask(v, runsOnce(v))
+	if err != nil {
+		return control.SendReply{}, err
+	}
+	reply, err := p.tellOnce(ctx, v, typ, payload, key, each)
 	if err != nil {
 		return control.SendReply{}, err
 	}
@@ -164,6 +194,9 @@ func (p *Peer) simple(ctx context.Context, r control.NameRequest, typ string) (c
 func (p *Peer) clearLogs(ctx context.Context, r control.NameRequest, _ progress) (control.SendReply, error) {
 	v, err := p.one(r)
 	if err != nil {
+		return control.SendReply{}, err
+	}
+	if _, err := attemptFrom(ctx).ask(v, false); err != nil {
 		return control.SendReply{}, err
 	}
 	if err := onDisk(p.logFolder(v.Key), func() error { return p.clearCaptured(v) }); err != nil {

@@ -19,6 +19,13 @@ import (
 // somebody may have changed the controller's rules.
 const askAgain = time.Minute
 
+// maxBackoff is the longest pause between two attempts to reach a controller.
+const maxBackoff = 5 * time.Second
+
+// fleetSocket has both ends of a fleet's connection notice within 8 s that the
+// other one is not there.
+var fleetSocket = websocket.Options{PingInterval: 3 * time.Second, PongTimeout: 5 * time.Second}
+
 // membership is how the peer belongs to a fleet.
 type membership struct {
 	target    string
@@ -110,27 +117,33 @@ func (p *Peer) connectorOptions(m membership) exchange.ConnectorOptions {
 		Health:    p.fleetHealth,
 		Primary:   p.primaryTold,
 		Observe:   p.observeConnector,
+		// A fleet is whole again soon after the network is: what a peer that asks
+		// every few seconds costs a controller is little.
+		MaxBackoff: maxBackoff,
 	}
 }
 
 func (p *Peer) dialer(m membership) func(context.Context, string) (exchange.Channel, error) {
 	return func(ctx context.Context, endpoint string) (exchange.Channel, error) {
 		if m.embedded {
+			p.standing.listen(time.Now)
 			return p.host.dial(ctx, m.target)
 		}
-		o := websocket.DialOptions{}
+		o := websocket.DialOptions{Options: fleetSocket}
 		if strings.HasPrefix(endpoint, "wss:") {
 			// Read anew each time: certificates are replaced while the peer runs.
-			conf, err := websocket.ClientTLS(websocket.TLSSettings{
-				KeyStore:   websocket.Store{Path: m.tls.Cert, KeyPath: m.tls.Key},
-				TrustStore: websocket.Store{Path: m.tls.CA},
-			})
+			conf, err := connectorTLS(m.tls)
 			if err != nil {
 				return nil, err
 			}
 			o.TLS = conf
 		}
-		return websocket.Dial(ctx, httpURL(endpoint), o)
+		conn, err := websocket.Dial(ctx, httpURL(endpoint), o)
+		if err != nil {
+			return nil, err
+		}
+		p.standing.listen(conn.Heard)
+		return conn, nil
 	}
 }
 
@@ -144,10 +157,15 @@ func httpURL(endpoint string) string {
 
 // fleetHandlers are the handlers of the control socket, for callers that come
 // by way of a controller. A command that acts has one effect, however often it
-// is sent.
+// is sent, and whoever is killed meanwhile.
 func (p *Peer) fleetHandlers(role control.Role) *exchange.Mux {
-	look, act := p.handlers(), p.handlers()
-	act.Replies = exchange.NewReplyCache(0, 0, true)
+	look := p.handlers()
+	act := &exchange.Mux{Replies: exchange.NewReplyCache(0, 0, true)}
+	act.HandleRest(func(ctx context.Context, req *exchange.Request) (any, error) {
+		return passOn(req, p.replies.answer(&req.Command, func(a *attempt) exchange.Reply {
+			return dispatch(withAttempt(ctx, a), look, req)
+		}))
+	})
 	m := &exchange.Mux{}
 	m.HandleRest(func(ctx context.Context, req *exchange.Request) (any, error) {
 		to := look
@@ -155,22 +173,23 @@ func (p *Peer) fleetHandlers(role control.Role) *exchange.Mux {
 			to = act
 		}
 		ctx = control.WithCaller(ctx, control.Caller{Role: role, By: p.fleet.caller(req.Caller)})
-		run := func() exchange.Reply {
-			return to.Dispatch(ctx, req.Command, func(r exchange.Reply) error { return req.Progress(r.Payload) })
-		}
-		var reply exchange.Reply
-		if to == act {
-			reply = p.replies.answer(&req.Command, run)
-		} else {
-			reply = run()
-		}
-		if reply.Type == exchange.TypeUnknown {
-			return nil, exchange.ErrUnknown
-		}
-		req.ReplyType = reply.Type
-		return reply.Payload, reply.Err()
+		return passOn(req, dispatch(ctx, to, req))
 	})
 	return m
+}
+
+// dispatch has another mux answer a command.
+func dispatch(ctx context.Context, to *exchange.Mux, req *exchange.Request) exchange.Reply {
+	return to.Dispatch(ctx, req.Command, func(r exchange.Reply) error { return req.Progress(r.Payload) })
+}
+
+// passOn makes another mux's reply that of a handler.
+func passOn(req *exchange.Request, reply exchange.Reply) (any, error) {
+	if reply.Type == exchange.TypeUnknown {
+		return nil, exchange.ErrUnknown
+	}
+	req.ReplyType = reply.Type
+	return reply.Payload, reply.Err()
 }
 
 // fleetHealth answers HEALTH_CHECK. A peer that can do less than it should is

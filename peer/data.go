@@ -26,6 +26,26 @@ var identifiers = map[string]ccp.Identifier{
 // answer. Every answer but the last is told as progress; a caller that goes
 // away cancels the request in the component.
 func (p *Peer) data(ctx context.Context, r control.DataRequest, tell progress) (control.Data, error) {
+	if r.Count == 0 || r.Count == 1 {
+		return ordered(p, control.OpData, p.answerData)(ctx, r, tell)
+	}
+	ctx, cancel := p.passage.whileHere(ctx)
+	defer cancel()
+	left := r.Count
+	d, err := p.answerData(ctx, r, func(d any) error {
+		err := tell(d)
+		if err == nil && left > 1 {
+			left--
+		}
+		return err
+	})
+	if err != nil {
+		err = errOrAgain(ctx, err, map[string]any{"count": left})
+	}
+	return d, err
+}
+
+func (p *Peer) answerData(ctx context.Context, r control.DataRequest, tell progress) (control.Data, error) {
 	v, err := p.one(r.NameRequest)
 	if err != nil {
 		return control.Data{}, err

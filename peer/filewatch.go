@@ -116,7 +116,7 @@ func (p *Peer) restartChanged(ctx context.Context, k supervisor.Key) {
 	if !ok || v.Machine.Desired != lifecycle.Up {
 		return
 	}
-	if err := p.sup.Act(ctx, lifecycle.EvRestart, lifecycle.CauseReload, "watched files changed", k); err != nil && ctx.Err() == nil {
+	if err := p.order(ctx, lifecycle.EvRestart, lifecycle.CauseReload, "watched files changed", k); err != nil && ctx.Err() == nil {
 		p.log.Error("cannot restart after a change", "component", k.String(), "error", err)
 	}
 }

@@ -69,22 +69,34 @@ func (g *generation) hookPath(program string) (string, error) {
 // started runs the postStart hook of a component that has come up.
 func (g *generation) started() {
 	g.yieldSlot()
-	g.l.work.Go(func() {
-		if err := g.runHook(g.alive, "postStart", g.definition().Hooks.PostStart); err != nil {
-			g.log.Warn("the component runs on without its hook", "error", err)
-		}
+	g.up.Do(func() {
+		g.l.see("a postStart hook", func() {
+			if err := g.runHook(g.alive, "postStart", g.definition().Hooks.PostStart); err != nil {
+				g.log.Warn("the component runs on without its hook", "error", err)
+			}
+		})
+	})
+}
+
+// see does what has to be seen through, in the background.
+func (l *launcher) see(what string, do func()) {
+	l.steps.add(what)
+	l.work.Go(func() {
+		defer l.steps.leave(what)
+		do()
 	})
 }
 
 // orderly does a step of an orderly stop once the preStop hook has run. The
 // stop's budget goes on meanwhile; force does not wait.
 func (g *generation) orderly(step func()) {
-	if len(g.definition().Hooks.PreStop) == 0 {
+	if len(g.definition().Hooks.PreStop) == 0 || g.stopTold.Load() {
 		step()
 		return
 	}
-	g.l.work.Go(func() {
+	g.l.see("a preStop hook", func() {
 		g.preStop.Do(func() {
+			defer g.stopTold.Store(true)
 			if err := g.runHook(g.alive, "preStop", g.definition().Hooks.PreStop); err != nil {
 				g.log.Warn("stopping without the hook", "error", err)
 			}

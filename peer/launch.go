@@ -31,6 +31,8 @@ type launcher struct {
 	lease  func(*profiles.Spec) time.Duration // how long it may go on without a peer; 0: for ever
 	tag    string                             // tells this peer apart from the others on the host
 	work   sync.WaitGroup                     // everything that any generation has under way
+	steps  gate                               // what of it must not be cut off in its middle
+	facts  map[string]fact                    // of generations that were handed over, by key
 	lost   atomic.Int64                       // bytes of output that could not be stored, of generations that are over
 }
 
@@ -48,6 +50,7 @@ func (l *launcher) generation(ctx context.Context, spec *profiles.Spec, gen uint
 		l: l, spec: spec, number: gen, sink: sink,
 		log: l.log.With("component", spec.Name, "application", spec.Application.GUID, "generation", gen),
 		ctx: ctx, cancel: cancel, alive: alive, dead: dead, background: make(chan struct{}),
+		leveled: spec.Loggers,
 	}
 }
 
@@ -57,6 +60,7 @@ type generation struct {
 	l       *launcher
 	spec    *profiles.Spec
 	number  uint64
+	resumed bool // spawned by an earlier peer
 	sink    supervisor.Sink
 	log     hclog.Logger
 	ctx     context.Context // ends when nobody wants this generation any more
@@ -65,9 +69,17 @@ type generation struct {
 	dead    context.CancelFunc
 	health  monitor
 	preStop sync.Once
+	up      sync.Once // for what follows a start
+	joining sync.Once // closes joined
 
 	isReady    atomic.Bool   // a plain process passed its readiness
+	saidReady  atomic.Bool   // it was shown to be ready, at least; nobody may have heard yet
+	stopTold   atomic.Bool   // the preStop hook has had its turn
 	background chan struct{} // closed when a program that forks has done so
+	joined     chan struct{} // of one that was taken up: closed when its channel has been tried; nil: it was launched
+
+	releveling sync.Mutex        // guards the following field
+	leveled    map[string]string // levels that the component has from its definition
 
 	latest     atomic.Pointer[profiles.Spec] // of live changes; nil: none yet
 	relimiting sync.Mutex                    // one change of the limits at a time, the latest last
@@ -83,6 +95,7 @@ type generation struct {
 	reloading bool      // it said so, and not yet that it is ready again
 	stopBegan time.Time // when its stop began; zero before
 	unwanted  error     // why it must not be spawned any more
+	missed    func()    // the last order to stop for which there was no process yet
 	slot      bool      // a place among the starting ones is held
 }
 
@@ -103,21 +116,35 @@ func (g *generation) live() {
 		g.fail(err)
 		return
 	}
-	ready, err := newReadiness(g, dir)
+	ready, proc, err := g.bear(dir)
 	if err != nil {
 		g.tidy(dir)
 		g.fail(err)
 		return
 	}
 	defer ready.close()
+	g.follow(proc, ready, func(ctx context.Context) { g.begin(ctx, ready, dir) })
+}
+
+// bear makes the process, and tells of it. What has come so far is told, or has
+// not begun, when the peer is handed over.
+func (g *generation) bear(dir string) (*readiness, *keeper.Process, error) {
+	const step = "a spawn"
+	if err := g.l.steps.enter(g.ctx, step); err != nil {
+		return nil, nil, err
+	}
+	defer g.l.steps.leave(step)
+	ready, err := newReadiness(g, dir)
+	if err != nil {
+		return nil, nil, err
+	}
 	proc, err := g.spawn(ready, dir)
 	if err != nil {
-		g.tidy(dir)
-		g.fail(err)
-		return
+		ready.close()
+		return nil, nil, err
 	}
 	g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvSpawned, Pid: proc.Identity().Pid})
-	g.follow(proc, ready, func(ctx context.Context) { g.begin(ctx, ready, dir) })
+	return ready, proc, nil
 }
 
 // follow is the life of a spawned process: begin brings it up, until its end.
@@ -288,6 +315,17 @@ func (g *generation) end(proc *keeper.Process, stopStart func()) {
 			return
 		}
 	}
+	g.close(exit, len(left) > 0)
+}
+
+// close ends a generation of which nothing lives any more, unless the next peer
+// has to do so.
+func (g *generation) close(exit lifecycle.Exit, told bool) {
+	const step = "an end"
+	if g.l.steps.enter(g.ctx, step) != nil {
+		return
+	}
+	defer g.l.steps.leave(step)
 	g.afterwards()
 	if err := g.output.Drain(); err != nil {
 		g.log.Warn("cannot store the last output", "error", err)
@@ -295,7 +333,7 @@ func (g *generation) end(proc *keeper.Process, stopStart func()) {
 	if loss := g.output.Loss(); loss != nil {
 		g.l.lost.Add(loss.Bytes)
 	}
-	if len(left) > 0 {
+	if told {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvGone})
 		return
 	}

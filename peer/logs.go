@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/logs"
@@ -32,17 +33,46 @@ func (p *Peer) logs(ctx context.Context, r control.LogsRequest, tell progress) (
 	for i, v := range views {
 		sources[i] = logs.Source{Name: v.Name, Dir: p.logFolder(v.Key)}
 	}
+	ctx, cancel := p.passage.whileHere(ctx)
+	defer cancel()
 	var trouble error
+	sent, skip := sent{at: q.Since, lines: r.Skip}, r.Skip
 	for line, err := range logs.Read(ctx, sources, q) {
-		if err != nil {
+		switch {
+		case err != nil:
 			trouble = errors.Join(trouble, err) // one source's; the others go on
+			continue
+		case skip > 0:
+			skip--
 			continue
 		}
 		if err := tell(line); err != nil {
-			return unused{}, err
+			return unused{}, errOrAgain(ctx, err, sent.resume())
 		}
+		sent.count(line.At)
 	}
-	return unused{}, trouble
+	return unused{}, errOrAgain(ctx, trouble, sent.resume())
+}
+
+// sent is how far a stream of lines has come.
+type sent struct {
+	at    time.Time // of the last line
+	lines int       // of that time, the last ones
+}
+
+func (s *sent) count(at time.Time) {
+	if !at.Equal(s.at) {
+		s.at, s.lines = at, 0
+	}
+	s.lines++
+}
+
+// resume is what a request for the rest says in place of the first one.
+func (s *sent) resume() map[string]any {
+	if s.lines == 0 {
+		return nil
+	}
+	return map[string]any{"since": s.at, "skip": s.lines, "tail": nil}
 }
 
 func (p *Peer) logFolder(k supervisor.Key) string {

@@ -41,8 +41,8 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 	if v.Fault != nil {
 		r.Reason = "the journal refuses: " + v.Fault.Error()
 	}
-	if g := generationOf(v); g != nil && r.Reason == "" {
-		r.Reason = g.word()
+	if g := generationOf(v); g != nil {
+		r.Says = g.word()
 	}
 	r.Primary = p.primaries.isPrimary(v) || v.Spec.RunOn == "primary" && !v.AtRest()
 	if !v.AtRest() {
@@ -110,23 +110,36 @@ func (p *Peer) events(ctx context.Context, r control.EventsRequest, tell progres
 	if err != nil {
 		return unused{}, err
 	}
+	ctx, cancel := p.passage.whileHere(ctx)
+	defer cancel()
 	records := p.journal.Watch(ctx, f)
 	if !r.Follow {
 		records = p.past(f)
 	}
+	var resume map[string]any
 	for rec, err := range records {
 		var gap *journal.GapError
 		if errors.As(err, &gap) { // shown in its place, and the rest follows
 			rec, err = journal.Record{Seq: gap.Before - 1, At: time.Now(), Detail: gap.Error()}, nil
 		}
+		if err == nil {
+			err = tell(rec)
+		}
 		if err != nil {
-			return unused{}, err
+			return unused{}, errOrAgain(ctx, err, resume)
 		}
-		if err := tell(rec); err != nil {
-			return unused{}, err
-		}
+		resume = map[string]any{"since": rec.Seq, "last": nil}
 	}
-	return unused{}, nil
+	return unused{}, errOrAgain(ctx, nil, resume)
+}
+
+// errOrAgain is err, unless the peer is handed over: then the caller is to ask
+// again with the fields of resume.
+func errOrAgain(ctx context.Context, err error, resume map[string]any) error {
+	if isLeft(ctx) {
+		return control.AskAgain(resume)
+	}
+	return err
 }
 
 // past yields what the journal holds now.
@@ -176,6 +189,7 @@ func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, er
 		Plan:     control.PlanStatus{Hash: plan.Hash, AppliedAt: applied},
 		Degraded: p.troubles(), Counts: map[string]int{}, Warnings: plan.Warnings,
 		Containment: p.door.Containment(), Connector: p.linkStatus(), Controller: p.controllerStatus(),
+		Upgrade: p.passage.last(),
 	}
 	if jump := p.clock.lastJump(); jump != "" {
 		st.Warnings = append(slices.Clone(st.Warnings), jump)
@@ -183,7 +197,7 @@ func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, er
 	if p.keeper == nil {
 		st.Warnings = append(slices.Clone(st.Warnings), "no keeper on this platform: components end with this peer, and what they write and how they end is lost while it is away")
 	} else {
-		st.KeeperPid = p.keeper.Pid()
+		st.KeeperPid, st.KeeperVersion = p.keeper.Pid(), p.keeper.Speaks().Version
 	}
 	for _, v := range p.sup.Views() {
 		st.Counts[v.Machine.Status.String()]++

@@ -27,11 +27,20 @@ func (p *Peer) record(entries []supervisor.Entry) error {
 	last := entries[len(entries)-1]
 	return p.rows.change([]supervisor.Key{last.Key}, func(row *journal.Instance) {
 		row.Generation, row.Live = last.Transition.Generation, last.Live
+		if isStartedByCommand(last.Transition) {
+			row.Desired = "up" // though nobody named it: who depends on it pulled it up
+		}
 	}, func(rows []journal.Instance) error {
 		_, err := p.journal.Append(recs, rows...)
 		p.degraded.set("journal", err)
 		return err
 	})
+}
+
+// isStartedByCommand reports whether an operator's start takes an instance from
+// rest.
+func isStartedByCommand(t lifecycle.Transition) bool {
+	return t.Cause == lifecycle.CauseCommand && !t.From.Live() && (t.To == lifecycle.Starting || t.To == lifecycle.Waiting)
 }
 
 // recordOf is the journal's form of a transition.
@@ -51,13 +60,29 @@ func recordOf(e supervisor.Entry) journal.Record {
 	return r
 }
 
-// wish puts an operator's wish on disk before it is acted on.
-func (p *Peer) wish(views []*supervisor.View, desired string) error {
-	keys := make([]supervisor.Key, len(views))
-	for i, v := range views {
-		keys[i] = v.Key
-	}
-	return p.rows.change(keys, func(row *journal.Instance) { row.Desired = desired }, func(rows []journal.Instance) error {
+// wish puts an operator's wish on disk before it is acted on. unwish takes it
+// back where nothing was done.
+func (p *Peer) wish(keys []supervisor.Key, desired string) (unwish func() error, err error) {
+	before := map[supervisor.Key]string{}
+	err = p.wishEach(keys, func(k supervisor.Key, was string) string {
+		before[k] = was
+		return desired
+	})
+	return func() error {
+		return p.wishEach(keys, func(k supervisor.Key, is string) string {
+			if is != desired {
+				return is // somebody else wants something meanwhile
+			}
+			return before[k]
+		})
+	}, err
+}
+
+// wishEach changes what is wanted of each instance.
+func (p *Peer) wishEach(keys []supervisor.Key, next func(k supervisor.Key, is string) string) error {
+	return p.rows.change(keys, func(row *journal.Instance) {
+		row.Desired = next(supervisor.Key{Application: row.Application, Name: row.Name}, row.Desired)
+	}, func(rows []journal.Instance) error {
 		_, err := p.journal.Append(nil, rows...)
 		return p.noted(err)
 	})

@@ -66,6 +66,17 @@ func (s *standing) word() (word ccp.PrimaryNotice, confirmed bool) {
 	if !s.joined {
 		return word, true
 	}
-	word.ValidMs = s.lease.Milliseconds()
-	return word, s.connected && s.told
+	if !s.connected || !s.told || s.heard == nil {
+		return word, false
+	}
+	// A controller that was there a while ago confirms nothing: this process may
+	// have been asleep since, and its office be another's.
+	word.ValidMs = (s.lease - age(s.heard(), time.Now())).Milliseconds()
+	return word, word.ValidMs > 0
+}
+
+// age is how long ago something was, by the clock that says more: the wall's goes
+// on while the machine is asleep, and the other cannot be set back.
+func age(at, now time.Time) time.Duration {
+	return max(now.Sub(at), now.Round(0).Sub(at.Round(0)))
 }

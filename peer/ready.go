@@ -30,6 +30,9 @@ type readiness struct {
 // newReadiness prepares what must exist before the process is spawned.
 func newReadiness(g *generation, dir string) (*readiness, error) {
 	r := &readiness{g: g, ready: make(chan struct{})}
+	if g.saidReady.Load() {
+		r.said() // to the peer that handed it over
+	}
 	want := g.spec.Ready
 	var err error
 	switch {
@@ -75,7 +78,7 @@ func (r *readiness) listen(ctx context.Context) {
 	}
 	watchdog := &watchdog{g: r.g}
 	defer watchdog.stop()
-	err := r.notify.Run(ctx, func(pid int) bool { return belongs(r.g.process(false), pid) }, func(m probe.Message) {
+	err := r.notify.Run(ctx, func(pid int) bool { return belongs(r.g.process(), pid) }, func(m probe.Message) {
 		r.heard(m, watchdog)
 	})
 	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrClosed) {
@@ -93,7 +96,7 @@ func (r *readiness) heard(m probe.Message, w *watchdog) {
 		r.g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvProgress, Extend: m.Extend})
 	}
 	if m.Ready {
-		r.once.Do(func() { close(r.ready) })
+		r.said()
 	}
 	switch {
 	case m.Trigger:
@@ -103,6 +106,12 @@ func (r *readiness) heard(m probe.Message, w *watchdog) {
 	case m.Watchdog:
 		w.alive()
 	}
+}
+
+// said notes that the process is ready, for this peer and the next.
+func (r *readiness) said() {
+	r.g.saidReady.Store(true)
+	r.once.Do(func() { close(r.ready) })
 }
 
 // asks reports whether anything but time shows that the process is ready.
@@ -136,11 +145,18 @@ func (g *generation) word() string {
 // wait returns nil once the process is ready.
 func (r *readiness) wait(ctx context.Context) error {
 	want := r.g.spec.Ready
+	if r.g.saidReady.Load() && r.notify == nil {
+		return nil
+	}
 	if check, ok := probeOf(want.Check, r.g.spec.WorkingDirectory, r.g.environment()); ok {
 		return untilPasses(ctx, check)
 	}
 	if r.fifo != nil {
-		return probe.WaitNewline(ctx, r.fifo.Read)
+		err := probe.WaitNewline(ctx, r.fifo.Read)
+		if err == nil {
+			r.said()
+		}
+		return err
 	}
 	var ready <-chan struct{}
 	var alive <-chan time.Time

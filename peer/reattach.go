@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/seed-04209a44/peerd/ccp"
 	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/profiles"
@@ -15,7 +16,14 @@ import (
 // Reattach implements supervisor.Reattacher.
 func (l *launcher) Reattach(ctx context.Context, spec *profiles.Spec, a supervisor.Adoption, sink supervisor.Sink) supervisor.Handle {
 	g := l.generation(ctx, spec, a.Generation, sink)
-	l.work.Go(func() { g.resume(a) })
+	if f, ok := l.facts[l.key(spec, a.Generation)]; ok && a.Handed {
+		g.recall(f)
+	}
+	g.joined, g.resumed = make(chan struct{}), true
+	l.work.Go(func() {
+		defer g.join()
+		g.resume(a)
+	})
 	return g
 }
 
@@ -48,13 +56,21 @@ func (g *generation) resume(a supervisor.Adoption) {
 		Kind: lifecycle.EvRecovered, Pid: l.Pid, Status: a.Status, State: a.State, StartedAt: l.StartedAt,
 		Detail: "taken up by the next peer",
 	}
+	tell := func() {
+		if !a.Handed {
+			g.sink.Emit(recovered)
+		}
+	}
+	if a.Status != lifecycle.Starting {
+		g.up.Do(func() {}) // its hook has run
+	}
 	if a.Status != lifecycle.Stopping {
-		g.sink.Emit(recovered)
+		tell()
 	}
 	g.follow(proc, ready, func(ctx context.Context) {
 		if a.Status == lifecycle.Stopping { // asked over the channel, if there is one
 			_ = g.rejoinFor(ctx, dir, rejoinToStop)
-			g.sink.Emit(recovered)
+			tell()
 			return
 		}
 		g.goOn(ctx, a, ready, dir)
@@ -81,9 +97,7 @@ func (g *generation) attach(a supervisor.Adoption, dir string) (*keeper.Process,
 	if err != nil {
 		return nil, l, err
 	}
-	g.mu.Lock()
-	g.proc, g.output, g.spawnedAt = proc, out, l.StartedAt
-	g.mu.Unlock()
+	g.takeUp(proc, out, l.StartedAt)
 	return proc, l, nil
 }
 
@@ -120,6 +134,9 @@ func (g *generation) goOn(ctx context.Context, a supervisor.Adoption, ready *rea
 	}
 }
 
+// join ends the waiting for the channel of a generation that was taken up.
+func (g *generation) join() { g.joining.Do(func() { close(g.joined) }) }
+
 // Pauses between two tries to reach a component, and how long it is tried where
 // it is only to be asked to stop.
 const (
@@ -135,6 +152,7 @@ func (g *generation) rejoinFor(ctx context.Context, dir string, limit time.Durat
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	defer g.join()
 	for {
 		err := g.connect(ctx, dir)
 		if err == nil {
@@ -156,11 +174,10 @@ func (g *generation) hearState(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("REPORT_STATE was not answered: %w", err)
 	}
-	state, err := lifecycle.ParseState(rep.State)
-	if err != nil || state == lifecycle.NoState {
+	if state, err := lifecycle.ParseState(rep.State); err != nil || state == lifecycle.NoState {
 		return nil
 	}
-	err = g.sink.Report(ctx, lifecycle.Event{Kind: lifecycle.EvReport, State: state})
+	_, err = g.statusReport(ctx, ccp.StatusEvent{State: rep.State, StatusType: ccp.Information})
 	if errors.Is(err, supervisor.ErrIllegalReport) {
 		return nil // the component went on meanwhile, and its own report was faster
 	}

@@ -25,7 +25,10 @@ type recovery struct {
 	held     map[string]keeper.Entry // by the keeper, not looked at yet
 	folders  map[string]bool         // names of the private folders still in use
 	adopted  map[string]bool         // tokens of the trees that are taken up
+	same     bool                    // plan and boot are those of the earlier peer
 	restored map[supervisor.Key]supervisor.Restored
+
+	snapshots map[supervisor.Key]*supervisor.Snapshot // what was handed over
 }
 
 // recover reads what an earlier peer left: what lives and is in the plan is
@@ -39,8 +42,10 @@ func (p *Peer) recover(ctx context.Context) (map[supervisor.Key]supervisor.Resto
 	r := &recovery{
 		p: p, plan: map[supervisor.Key]*profiles.Spec{}, held: map[string]keeper.Entry{},
 		folders: map[string]bool{}, adopted: map[string]bool{}, restored: map[supervisor.Key]supervisor.Restored{},
+		snapshots: p.opts.Handover.snapshots(),
 	}
 	plan, _ := p.currentPlan()
+	r.same = p.sameScene(plan)
 	for _, s := range plan.Specs {
 		r.plan[supervisor.KeyOf(s)] = s
 	}
@@ -88,6 +93,9 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 	if err != nil {
 		return fmt.Errorf("cannot read its history: %w", err)
 	}
+	if snap := r.snapshots[k]; snap != nil && snap.Live != nil && snap.Machine.Generation == row.Generation {
+		row.Live = snap.Live // the newest word
+	}
 	found, err := r.find(k, row)
 	if err != nil {
 		return err
@@ -97,6 +105,10 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 	if len(recs) > 0 {
 		last = recs[0]
 	}
+	if before, ok := r.handed(k, row.Generation, last.To, found); ok {
+		r.restored[k] = before
+		return nil
+	}
 	spec := r.plan[k]
 	switch {
 	case !lives(last.To):
@@ -104,6 +116,9 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 			if err := r.end(ctx, k, row.Generation, found); err != nil {
 				return err
 			}
+		}
+		if r.same && spec != nil && rests(last) {
+			return r.leave(k, row, last)
 		}
 	case found != nil && spec != nil && r.p.keeper != nil && (found.kept || found.Alive()):
 		return r.adopt(k, row, last, spec, found)
@@ -117,6 +132,16 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 		}
 	}
 	return r.closeHistory(row, last, found)
+}
+
+// leave prepares the supervisor to leave an instance at rest as it is.
+func (r *recovery) leave(k supervisor.Key, row journal.Instance, last journal.Record) error {
+	t, err := transitionOf(last)
+	if err != nil {
+		return err
+	}
+	r.restored[k] = supervisor.Restored{Generation: row.Generation, Down: row.Desired == "down", Last: t, Rests: true, Since: last.At}
+	return nil
 }
 
 // foundling is a generation that an earlier peer has launched.

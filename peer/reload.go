@@ -26,6 +26,11 @@ func (p *Peer) reload(ctx context.Context, r control.ReloadRequest, _ progress) 
 // would. Reloads exclude one another. An error leaves everything as it was and
 // is shown by status until a reload succeeds.
 func (p *Peer) Reload(ctx context.Context, dryRun bool, by string) (control.ReloadReply, error) {
+	given, err := p.passage.order(ctx, "a reload")
+	if err != nil {
+		return control.ReloadReply{}, err
+	}
+	defer given()
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
 	if !dryRun {
@@ -79,6 +84,7 @@ func (p *Peer) reloadTo(ctx context.Context, scales map[string]int, dryRun bool,
 	close(p.changed)
 	p.changed = make(chan struct{})
 	p.mu.Unlock()
+	p.degraded.set("journal", p.keepScene(next))
 	p.log.Info("profile applied", "changes", len(changes), "hash", next.Hash, "by", by)
 	return reply, nil
 }

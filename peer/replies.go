@@ -2,84 +2,145 @@ package peer
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 	"sync"
 
 	"github.com/seed-04209a44/peerd/exchange"
 )
 
-// Bounds of the replies that outlive the peer.
+// Bounds of what of the fleet's commands outlives the peer.
 const (
 	keptReplies  = 256      // the latest
 	maxKeptReply = 64 << 10 // bytes of one payload; a larger one is not kept
 )
 
-// replies are the answers to the latest commands of the fleet that acted. They
-// outlive the peer: a command that a controller sends again, because the peer
-// died before its answer came through, is answered and has no second effect.
+// replies are the latest commands of the fleet that acted: what they found
+// before they began, and how they were answered. They outlive the peer: a
+// command that a controller sends again, because the peer died over it, has no
+// second effect. One that was answered is answered as before; one that had begun
+// goes on, by what it had found (see attempt).
 type replies struct {
 	memory memory
 
 	mu    sync.Mutex // guards all below
-	known map[string]keptReply
-	slots [keptReplies]string // keys of known, the oldest at next
-	next  uint64              // number of the next one; its place in slots follows from it
+	known map[string]*keptCommand
+	slots [keptReplies]*keptCommand // each at the place its number gives it
+	next  uint64                    // number of the next one
 }
 
-// keptReply is an answer as the memory holds it.
-type keptReply struct {
-	Number uint64         `json:"number"`
-	Key    string         `json:"key"`
-	Reply  exchange.Reply `json:"reply"`
+// keptCommand is a command as the memory holds it.
+type keptCommand struct {
+	Number uint64            `json:"number"`
+	Key    string            `json:"key"`
+	Found  map[string]uint64 `json:"found,omitempty"` // generations, before it began
+	Reply  *exchange.Reply   `json:"reply,omitempty"` // nil: it has begun
+
+	running bool // in this process
 }
 
 func slotKey(n uint64) string { return "reply/" + strconv.FormatUint(n%keptReplies, 10) }
 
 // openReplies reads what an earlier peer has kept.
 func openReplies(m memory) *replies {
-	r := &replies{memory: m, known: map[string]keptReply{}}
+	r := &replies{memory: m, known: map[string]*keptCommand{}}
 	for n := range uint64(keptReplies) {
 		raw, err := m.Get(slotKey(n))
-		var k keptReply
+		var k keptCommand
 		if err != nil || raw == nil || json.Unmarshal(raw, &k) != nil {
 			continue
 		}
-		r.known[k.Key], r.slots[n] = k, k.Key
+		r.known[k.Key], r.slots[n] = &k, &k
 		r.next = max(r.next, k.Number+1)
 	}
 	return r
 }
 
 // answer returns the reply to cmd, from what was kept or from run; what run
-// makes is on disk before it is returned.
-func (r *replies) answer(cmd *exchange.Command, run func() exchange.Reply) exchange.Reply {
-	key := cmd.Type + " " + cmd.ID
+// makes is on disk before it is returned. Of one command at a time, see
+// exchange.ReplyCache.
+func (r *replies) answer(cmd *exchange.Command, run func(*attempt) exchange.Reply) exchange.Reply {
+	a := &attempt{r: r, key: cmd.Type + " " + cmd.ID}
 	if cmd.IdempotencyKey != "" {
-		key = cmd.Type + " key " + cmd.IdempotencyKey
+		a.key = cmd.Type + " key " + cmd.IdempotencyKey
 	}
 	r.mu.Lock()
-	k, found := r.known[key]
-	r.mu.Unlock()
-	if found {
-		k.Reply.CommandID, k.Reply.TraceParent = cmd.ID, cmd.TraceParent
-		return k.Reply
+	k := r.known[a.key]
+	if k != nil && k.Reply == nil {
+		k.running = true
+		a.found, a.again = k.Found, true
 	}
-	reply := run()
-	if reply.Status == exchange.Succeeded && len(reply.Payload) <= maxKeptReply {
-		r.keep(key, reply)
+	r.mu.Unlock()
+	if k != nil && k.Reply != nil {
+		reply := *k.Reply
+		reply.CommandID, reply.TraceParent = cmd.ID, cmd.TraceParent
+		return reply
+	}
+	reply := run(a)
+	switch {
+	case reply.Status == exchange.Succeeded && len(reply.Payload) <= maxKeptReply:
+		_ = r.keep(a.key, a.found, &reply) // the effect stands; after a crash it would be looked for again
+	case reply.Status == exchange.Succeeded, a.unknown:
+		r.rest(a.key)
+	default:
+		r.drop(a.key) // it may be tried again
 	}
 	return reply
 }
 
-func (r *replies) keep(key string, reply exchange.Reply) {
+// errTooMany refuses a command while no more of them can be remembered.
+var errTooMany = errors.New("too many commands at one time; try again later")
+
+// keep puts what is known of a command on disk, in the place of the oldest one
+// that is over.
+func (r *replies) keep(key string, found map[string]uint64, reply *exchange.Reply) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	k := keptReply{Number: r.next, Key: key, Reply: reply}
-	if r.memory.Put(slotKey(k.Number), rawJSON(k)) != nil {
-		return // the effect stands; only its repetition is not recognised after a crash
+	k := &keptCommand{Key: key, Found: found, Reply: reply, running: reply == nil}
+	if old := r.known[key]; old != nil {
+		k.Number = old.Number
+	} else {
+		for n := 0; ; n++ {
+			if n == keptReplies {
+				return errTooMany
+			}
+			k.Number = r.next
+			r.next++
+			if s := r.slots[k.Number%keptReplies]; s == nil || !s.running {
+				break
+			}
+		}
 	}
-	r.next++
-	slot := k.Number % keptReplies
-	delete(r.known, r.slots[slot])
-	r.known[key], r.slots[slot] = k, key
+	if err := r.memory.Put(slotKey(k.Number), rawJSON(k)); err != nil {
+		return err
+	}
+	if old := r.slots[k.Number%keptReplies]; old != nil {
+		delete(r.known, old.Key)
+	}
+	r.known[key], r.slots[k.Number%keptReplies] = k, k
+	return nil
+}
+
+// rest leaves what is on disk of a command as it is.
+func (r *replies) rest(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if k := r.known[key]; k != nil {
+		k.running = false
+	}
+}
+
+// drop forgets a command that has failed.
+func (r *replies) drop(key string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	k := r.known[key]
+	if k == nil {
+		return
+	}
+	k.running = false
+	if r.memory.Put(slotKey(k.Number), nil) == nil {
+		delete(r.known, key)
+		r.slots[k.Number%keptReplies] = nil
+	}
 }

@@ -31,7 +31,13 @@ func (p *Peer) scale(ctx context.Context, r control.ScaleRequest, tell progress)
 	if err := p.rescale(ctx, component, r.Replicas); err != nil {
 		return nil, err
 	}
-	return p.awaitScale(ctx, component, before, tell), nil
+	here, cancel := p.passage.whileHere(ctx)
+	defer cancel()
+	outcomes := p.awaitScale(here, component, before, tell)
+	if isLeft(here) {
+		return nil, errAskAgain // the next program finds the number as it is wanted, and waits
+	}
+	return outcomes, nil
 }
 
 // scaled is the component, as application/name, that a request means. One that
@@ -66,11 +72,11 @@ func (p *Peer) awaitScale(ctx context.Context, component string, before []*super
 		known[v.Key] = true
 	}
 	for _, v := range p.replicasOf(component) {
-		if known[v.Key] {
+		if s := v.Machine.Status; known[v.Key] && s != lifecycle.Starting && s != lifecycle.Waiting {
 			continue
 		}
 		outcomes = append(outcomes, p.await(ctx, v, control.ActRequest{}, tell, action{
-			done:    "started",
+			desired: "up", done: "started",
 			already: func(v *supervisor.View) bool { return v.Machine.Status == lifecycle.Running },
 			judge:   judgeScaled,
 			within:  startTime,
@@ -81,9 +87,9 @@ func (p *Peer) awaitScale(ctx context.Context, component string, before []*super
 		if slices.ContainsFunc(plan.Specs, func(s *profiles.Spec) bool { return supervisor.KeyOf(s) == v.Key }) {
 			continue
 		}
-		if _, err := p.sup.Wait(ctx, v.Key, isDown); errors.Is(err, supervisor.ErrGone) {
-			outcomes = append(outcomes, outcome(v, "stopped", "no longer part of the plan"))
-		}
+		outcomes = append(outcomes, p.await(ctx, v, control.ActRequest{}, tell, action{
+			desired: "down", done: "stopped", already: isDown, judge: judgeDown, within: stopTime,
+		}))
 	}
 	return outcomes
 }
@@ -125,6 +131,11 @@ func scalesIn(j *journal.Journal) (map[string]int, error) {
 // rescale sets a number of replicas and applies it. It is on disk before
 // anything changes, and not at all when the profile cannot be applied.
 func (p *Peer) rescale(ctx context.Context, component string, n int) error {
+	given, err := p.passage.order(ctx, "a change of scale")
+	if err != nil {
+		return err
+	}
+	defer given()
 	p.reloads.Lock()
 	defer p.reloads.Unlock()
 	if err := p.canRecord(); err != nil {

@@ -17,13 +17,13 @@ func (p *Peer) listen() ([]net.Listener, *api.Server, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	unix, err := api.ListenUnix(plan.Peer.Socket)
+	unix, err := p.opts.Handover.listener(fileSocket, plan.Peer.Socket, api.ListenUnix)
 	if err != nil {
 		return nil, nil, err
 	}
 	listeners := []net.Listener{unix}
 	if plan.Peer.Listen != "" {
-		tcp, err := api.ListenLoopback(plan.Peer.Listen)
+		tcp, err := p.opts.Handover.listener(fileTCP, plan.Peer.Listen, api.ListenLoopback)
 		if err != nil {
 			_ = unix.Close()
 			return nil, nil, err
@@ -41,6 +41,16 @@ func (p *Peer) listen() ([]net.Listener, *api.Server, error) {
 		},
 	})
 	return listeners, server, nil
+}
+
+// leaveSockets has listeners leave their sockets where they are when they are
+// closed: the program before goes on with them.
+func leaveSockets(listeners []net.Listener) {
+	for _, l := range listeners {
+		if f, err := api.Keep(l); err == nil {
+			_ = f.Close()
+		}
+	}
 }
 
 func closeAll(listeners []net.Listener) error {

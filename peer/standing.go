@@ -32,9 +32,10 @@ type standing struct {
 	mu        sync.Mutex // guards all below; never held for long
 	joined    bool
 	connected bool
-	told      bool        // on this connection: primary
-	timer     *time.Timer // the lease, while it runs
-	serial    int         // of the latest lease
+	told      bool             // on this connection: primary
+	heard     func() time.Time // when the controller was there, on this connection
+	timer     *time.Timer      // the lease, while it runs
+	serial    int              // of the latest lease
 	past      past
 }
 
@@ -81,6 +82,14 @@ func (s *standing) leave() {
 	defer s.mu.Unlock()
 	s.joined, s.connected, s.told = false, false, false
 	s.disarm()
+}
+
+// listen takes in how to learn, on the connection that is about to be, when the
+// controller was there for certain.
+func (s *standing) listen(heard func() time.Time) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.heard = heard
 }
 
 func (s *standing) connect() {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/seed-04209a44/peerd/exchange"
+	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/profiles"
 	"github.com/seed-04209a44/peerd/supervisor"
 )
@@ -21,7 +22,11 @@ type notes struct {
 func (n *notes) Get(key string) ([]byte, error) { return n.kept[key], nil }
 
 func (n *notes) Put(key string, value []byte) error {
-	if n.broken == nil {
+	switch {
+	case n.broken != nil:
+	case value == nil:
+		delete(n.kept, key)
+	default:
 		n.kept[key] = value
 	}
 	return n.broken
@@ -153,7 +158,7 @@ func TestRepliesAreBounded(t *testing.T) {
 	r := openReplies(n)
 	ran := 0
 	ask := func(r *replies, id int) {
-		r.answer(&exchange.Command{ID: strconv.Itoa(id), Type: "RESTART"}, func() exchange.Reply {
+		r.answer(&exchange.Command{ID: strconv.Itoa(id), Type: "RESTART"}, func(*attempt) exchange.Reply {
 			ran++
 			return exchange.Reply{Status: exchange.Succeeded, Payload: []byte("{}")}
 		})
@@ -174,5 +179,96 @@ func TestRepliesAreBounded(t *testing.T) {
 	}
 	if ask(next, 0); ran != 1 {
 		t.Error("the oldest is still known")
+	}
+}
+
+// A peer that has slept says nothing of its office before the controller has
+// been heard again, however connected it believes to be.
+func TestStaleConfirmationIsNotHandedOn(t *testing.T) {
+	s := newStanding(&notes{kept: map[string][]byte{}})
+	heard := time.Now()
+	s.listen(func() time.Time { return heard })
+	s.connect()
+	if _, confirmed := s.word(); confirmed {
+		t.Error("confirmed before a word of the controller")
+	}
+	if err := s.tell(exchange.Primary{Primary: true, Term: 3}); err != nil {
+		t.Fatal(err)
+	}
+	word, confirmed := s.word()
+	if !confirmed || word.Term != 3 || word.ValidMs <= 0 || word.ValidMs > s.lease.Milliseconds() {
+		t.Errorf("%+v, %v", word, confirmed)
+	}
+	heard = heard.Add(-s.lease)
+	if word, confirmed := s.word(); confirmed {
+		t.Errorf("the controller was heard a lease ago: %+v", word)
+	}
+	s.leave()
+	if word, confirmed := s.word(); !confirmed || word.ValidMs != 0 {
+		t.Errorf("without a fleet: %+v, %v", word, confirmed)
+	}
+}
+
+// TestRepliesOfTheInterrupted: a command that had begun when the peer died is
+// known by what it had found; one that failed is as if it had never come.
+func TestRepliesOfTheInterrupted(t *testing.T) {
+	n := &notes{kept: map[string][]byte{}}
+	views := []*supervisor.View{{Key: supervisor.Key{Application: "a", Name: "b"}, Machine: lifecycle.Machine{Generation: 7}}}
+	cmd := &exchange.Command{ID: "1", Type: "RESTART"}
+	status := exchange.Failed
+	begin := func(a *attempt) exchange.Reply {
+		if err := a.begin(views); err != nil {
+			t.Fatal(err)
+		}
+		return exchange.Reply{Status: status, Payload: []byte("{}")}
+	}
+	openReplies(n).answer(cmd, begin)
+	if len(n.kept) != 0 {
+		t.Errorf("a failed command is kept: %s", n.kept)
+	}
+	func() {
+		defer func() { _ = recover() }() // the peer dies over it
+		openReplies(n).answer(cmd, func(a *attempt) exchange.Reply { begin(a); panic("killed") })
+	}()
+	again := func(want bool, views []*supervisor.View, begun bool) func(*attempt) exchange.Reply {
+		return func(a *attempt) exchange.Reply {
+			r, found := a.resumed(views)[views[0].Key]
+			if a.again != want || found != want || found && r.begun() != begun {
+				t.Errorf("again %v, resumed %v; want %v, begun %v", a.again, r, want, begun)
+			}
+			return exchange.Reply{Status: exchange.Succeeded, Payload: []byte("{}")}
+		}
+	}
+	unknown := func(a *attempt) exchange.Reply {
+		if _, err := a.ask(views[0], false); err == nil {
+			t.Error("a component without the feature is asked again")
+		}
+		return exchange.Reply{Status: exchange.Failed}
+	}
+	openReplies(n).answer(cmd, unknown)
+	openReplies(n).answer(cmd, unknown) // and so it stays
+	later := []*supervisor.View{{Key: views[0].Key, Machine: lifecycle.Machine{Generation: 8}}}
+	r := openReplies(n)
+	r.answer(cmd, again(true, later, true))
+	r.answer(cmd, func(*attempt) exchange.Reply { t.Error("run again after success"); return exchange.Reply{} })
+	r.answer(&exchange.Command{ID: "2", Type: "RESTART"}, again(false, views, false))
+}
+
+// TestRepliesUnderWayAreNotForgotten: the oldest make room, but never one that
+// has begun.
+func TestRepliesUnderWayAreNotForgotten(t *testing.T) {
+	n := &notes{kept: map[string][]byte{}}
+	r := openReplies(n)
+	for id := range keptReplies {
+		if err := r.keep(strconv.Itoa(id), nil, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := r.keep("one more", nil, nil); !errors.Is(err, errTooMany) {
+		t.Errorf("keep = %v", err)
+	}
+	r.rest("5")
+	if err := r.keep("one more", nil, nil); err != nil || r.known["5"] != nil || r.known["6"] == nil {
+		t.Errorf("keep = %v", err)
 	}
 }

@@ -63,6 +63,9 @@ func (s *Supervisor) admit(ctx context.Context, spec *profiles.Spec, msg applyMs
 	case before.Live != nil:
 		s.readmit(ctx, spec, before, msg.by)
 		return
+	case before.Rests:
+		s.rest(ctx, spec, before, msg.by)
+		return
 	}
 	n := s.add(spec, lifecycle.Machine{Generation: before.Generation, Since: time.Now()})
 	s.wg.Go(func() { n.actor.run(ctx) })
@@ -91,6 +94,22 @@ func (s *Supervisor) readmit(ctx context.Context, spec *profiles.Spec, before Re
 		n.hold(lifecycle.Event{Kind: lifecycle.EvStop, Cause: lifecycle.CauseCommand, By: by})
 	case before.Changed:
 		n.hold(lifecycle.Event{Kind: lifecycle.EvRestart, Cause: lifecycle.CauseReload, By: by, Detail: "definition changed"})
+	}
+}
+
+// rest adds an instance that is left at rest as an earlier supervisor has left
+// it.
+func (s *Supervisor) rest(ctx context.Context, spec *profiles.Spec, before Restored, by string) {
+	m := lifecycle.Resume(before.Last, lifecycle.Up)
+	m.Since = before.Since
+	n := s.add(spec, m)
+	n.actor.exitAt = before.Since
+	s.wg.Go(func() {
+		n.actor.publish()
+		n.actor.run(ctx)
+	})
+	if before.Down {
+		n.hold(lifecycle.Event{Kind: lifecycle.EvStop, Cause: lifecycle.CauseCommand, By: by})
 	}
 }
 

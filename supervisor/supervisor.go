@@ -93,6 +93,10 @@ type Restored struct {
 	Live    []byte
 	Last    lifecycle.Transition
 	Changed bool // the definition it was launched by is not the plan's
+	// Rests says that it has completed or failed, as Last tells, and stays so
+	// unless Down.
+	Rests bool
+	Since time.Time // of Last, where it Rests
 	// Handed is what a Handover says of it; nil: its supervisor has died. Of what
 	// it holds Live alone counts, as what lives was looked for.
 	Handed *Snapshot
@@ -178,6 +182,14 @@ func (s *Supervisor) Act(ctx context.Context, kind lifecycle.EventKind, cause li
 	taken := make(chan error, 1)
 	e := lifecycle.Event{Kind: kind, Cause: cause, By: by}
 	return s.tell(ctx, intentMsg{e, keys, taken}, taken)
+}
+
+// ActOn is Act for one instance that is still of a generation; on one that has
+// gone on to a later generation the intent has no effect.
+func (s *Supervisor) ActOn(ctx context.Context, kind lifecycle.EventKind, cause lifecycle.Cause, by string, key Key, generation uint64) error {
+	taken := make(chan error, 1)
+	e := lifecycle.Event{Kind: kind, Cause: cause, By: by, Generation: generation}
+	return s.tell(ctx, intentMsg{e, []Key{key}, taken}, taken)
 }
 
 // Drain stops all instances in an order that respects their dependencies, and

@@ -45,6 +45,7 @@ func (p *Peer) Register(m control.Registrar) {
 	control.Handle(m, control.OpHistory, p.history)
 	control.Handle(m, control.OpPlan, p.plan)
 	control.Handle(m, control.OpReload, p.reload)
+	control.Handle(m, control.OpUpgrade, p.upgrade)
 	control.Handle(m, control.OpStatus, p.status)
 	control.Handle(m, control.OpSnapshot, p.snapshot)
 	control.Handle(m, control.OpGraph, p.graph)
@@ -183,6 +184,14 @@ func (p *Peer) history(ctx context.Context, req control.EventsRequest, _ control
 
 func (p *Peer) plan(context.Context, struct{}, control.Send) (map[string]any, error) {
 	return map[string]any{"hash": "abc"}, nil
+}
+
+// upgrade finds that the program runs already.
+func (p *Peer) upgrade(_ context.Context, req control.UpgradeRequest, _ control.Send) (control.Upgrade, error) {
+	if req.Binary == "" {
+		req.Binary = "/usr/bin/peerd"
+	}
+	return control.Upgrade{From: "1.0", To: "1.0", Binary: req.Binary, At: Epoch, By: "uid 0 pid 1 test", Outcome: "already"}, nil
 }
 
 // reload accepts a dry run and finds the profile invalid otherwise.

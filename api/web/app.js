@@ -33,7 +33,7 @@ function fill(instance) {
   const word = (text) => el("span", { className: `status ${text}`, textContent: text });
   const live = instance.pid > 0;
   cells.status.replaceChildren(word(instance.status));
-  cells.status.title = instance.reason;
+  cells.status.title = instance.reason || instance.says || "";
   cells.state.textContent = instance.state || "–";
   cells.pid.textContent = live ? instance.pid : "–";
   cells.uptime.textContent = live && instance.startedAt ? duration(Date.now() - Date.parse(instance.startedAt)) : "–";
@@ -67,7 +67,7 @@ function showFigures(instance) {
   byId("memory").replaceChildren(memory.draw("Memory over time"));
   byId("cpu-now").textContent = `${instance.cpu.toFixed(2)} cores`;
   byId("memory-now").textContent = bytes(instance.memory);
-  byId("reason").textContent = instance.reason;
+  byId("reason").textContent = instance.reason || instance.says || "";
 }
 
 async function showTimeline() {

@@ -96,7 +96,7 @@ func (p *program) channels(c *cli.Context) error {
 		return err
 	}
 	all := []fleetChannel{}
-	if err := manage(c, http.MethodGet, "/channels"+ofTarget(c, url.Values{}), nil, &all); err != nil {
+	if err := manage(c, http.MethodGet, "/channels"+ofTarget(c, url.Values{"wide": {"true"}}), nil, &all); err != nil {
 		return err
 	}
 	return p.out.value(all, func() error {

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -56,7 +57,7 @@ func (p *program) instanceTable(instances []listed) error {
 	if peers {
 		header = append([]string{"PEER"}, header...)
 	}
-	reasons := slices.ContainsFunc(instances, func(i listed) bool { return i.Reason != "" })
+	reasons := slices.ContainsFunc(instances, func(i listed) bool { return why(i.Instance) != "" })
 	if reasons {
 		header = append(header, "REASON")
 	}
@@ -75,10 +76,24 @@ func (p *program) instanceTable(instances []listed) error {
 			rows[n] = append([]string{escape(i.Peer, false)}, rows[n]...)
 		}
 		if reasons {
-			rows[n] = append(rows[n], escape(i.Reason, false))
+			rows[n] = append(rows[n], escape(why(i.Instance), false))
 		}
 	}
 	return p.out.rows(header, rows)
+}
+
+// why is what there is to say of an instance's status: the reason or its own
+// word, and when it starts next.
+func why(i control.Instance) string {
+	text := cmp.Or(i.Reason, i.Says)
+	if i.NextStartAt == nil {
+		return text
+	}
+	next := "next start " + i.NextStartAt.Local().Format(time.DateTime)
+	if text == "" {
+		return next
+	}
+	return text + "; " + next
 }
 
 // displayNames qualifies the names that several applications of a peer share.
@@ -113,6 +128,10 @@ func (p *program) get(c *cli.Context) error {
 }
 
 func (p *program) detail(d control.Detail) error {
+	pid, cpu, memory := "-", "-", "-"
+	if d.Pid > 0 {
+		pid, cpu, memory = strconv.Itoa(d.Pid), fmt.Sprintf("%.2f", d.CPU), bytesText(d.Memory)
+	}
 	facts := [][]string{
 		{"Name", d.Name},
 		{"Application", d.Application},
@@ -120,14 +139,14 @@ func (p *program) detail(d control.Detail) error {
 		{"Status", p.out.status(d.Status)},
 		{"Desired", d.Desired},
 		{"State", dash(d.State)},
-		{"Reason", dash(escape(d.Reason, false))},
+		{"Reason", dash(escape(why(d.Instance), false))},
 		{"Generation", strconv.FormatUint(d.Generation, 10)},
-		{"Pid", strconv.Itoa(d.Pid)},
+		{"Pid", pid},
 		{"Restarts", strconv.Itoa(d.Restarts)},
 		{"Health", dash(d.Health)},
 		{"CCP", ccpText(d.Instance)},
-		{"CPU", fmt.Sprintf("%.2f", d.CPU)},
-		{"Memory", bytesText(d.Memory)},
+		{"CPU", cpu},
+		{"Memory", memory},
 		{"Last exit", dash(exitText(d.LastExit))},
 		{"Dropped log bytes", strconv.FormatInt(d.Dropped, 10)},
 	}

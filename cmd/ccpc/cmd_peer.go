@@ -24,6 +24,7 @@ func (p *program) peerCommands() []*cli.Command {
 			Name: "status", Usage: "show the peer's own health", ArgsUsage: " ", Action: p.peerStatus,
 			Description: describe("Shows versions, the plan in force, why the peer is degraded, and its connection to a controller.", "ccpc status", "ccpc status -o json"),
 		},
+		p.upgradeCommand(),
 		{
 			Name: "graph", Usage: "print the dependency graph", ArgsUsage: "[text|dot|mermaid]", Action: p.graph,
 			Description: describe("Shows who waits for whom, and the critical path of the start.", "ccpc graph", "ccpc graph dot | dot -Tsvg > graph.svg"),
@@ -81,6 +82,7 @@ func (p *program) statusFacts(s control.PeerStatus) error {
 		{"Version", s.Version},
 		{"Pid", strconv.Itoa(s.Pid)},
 		{"Keeper pid", strconv.Itoa(s.KeeperPid)},
+		{"Keeper version", dash(s.KeeperVersion)},
 		{"Uptime", uptime(time.Duration(s.UptimeMs) * time.Millisecond)},
 		{"Profile", s.Profile},
 		{"Plan", fmt.Sprintf("%s applied at %s", s.Plan.Hash, s.Plan.AppliedAt.Format(time.RFC3339))},
@@ -88,6 +90,13 @@ func (p *program) statusFacts(s control.PeerStatus) error {
 		{"Containment", dash(s.Containment)},
 	}
 	facts = append(facts, fleetFacts(s)...)
+	if u := s.Upgrade; u != nil {
+		text := fmt.Sprintf("%s from %s to %s at %s by %s", u.Outcome, u.From, u.To, u.At.Format(time.RFC3339), u.By)
+		if u.Detail != "" {
+			text += ": " + u.Detail
+		}
+		facts = append(facts, []string{"Upgrade", escape(text, false)})
+	}
 	for _, d := range s.Degraded {
 		facts = append(facts, []string{"Degraded", escape(d, false)})
 	}

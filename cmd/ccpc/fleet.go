@@ -119,7 +119,7 @@ func (ch fleetChannel) peer() string { return cmp.Or(ch.Connector, ch.ID) }
 // channelsOf are the channels in use of a target; none is an error.
 func channelsOf(ctx context.Context, f *api.FleetClient, target string) ([]fleetChannel, error) {
 	var all []fleetChannel
-	err := f.Do(ctx, http.MethodGet, "/targets/"+url.PathEscape(target)+"/channels", nil, &all)
+	err := f.Do(ctx, http.MethodGet, "/targets/"+url.PathEscape(target)+"/channels?wide=true", nil, &all)
 	if err != nil {
 		return nil, err
 	}

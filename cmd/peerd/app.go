@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -12,6 +13,7 @@ import (
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/internal/version"
 	"github.com/seed-04209a44/peerd/keeper"
+	"github.com/seed-04209a44/peerd/peer"
 	"github.com/seed-04209a44/peerd/profiles"
 )
 
@@ -49,7 +51,7 @@ func newApp(stdout, stderr io.Writer) *cli.App {
 		ErrWriter:      stderr,
 		ExitErrHandler: func(*cli.Context, error) {},
 		OnUsageError:   usage,
-		Commands:       []*cli.Command{runCommand(usage), validateCommand(usage), schemaCommand(), versionCommand(), keeperCommand()},
+		Commands:       []*cli.Command{runCommand(usage), validateCommand(usage), schemaCommand(), versionCommand(), upgradeCommand(usage), keeperCommand(), checkCommand()},
 		Action: func(c *cli.Context) error {
 			if c.Args().Present() {
 				return &usageError{fmt.Errorf("no command %q; see peerd --help", c.Args().First())}
@@ -64,6 +66,20 @@ func keeperCommand() *cli.Command {
 	return &cli.Command{
 		Name: "keeper", Hidden: true, Usage: "hold the components of a peer; started by peerd itself",
 		Action: func(c *cli.Context) error { return keeper.Main(c.Args().Slice(), c.App.Writer) },
+	}
+}
+
+// checkCommand is what a running peerd asks a program that is to take over.
+func checkCommand() *cli.Command {
+	return &cli.Command{
+		Name: peer.CheckVerb, Hidden: true, Usage: "say whether this peerd can take over from another one; asked by peerd itself",
+		Action: func(c *cli.Context) error {
+			var q peer.Question
+			if err := json.NewDecoder(os.Stdin).Decode(&q); err != nil {
+				return &usageError{fmt.Errorf("cannot read the question: %w", err)}
+			}
+			return json.NewEncoder(c.App.Writer).Encode(peer.Check(q))
+		},
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"sync"
 	"syscall"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 
 	"github.com/seed-04209a44/peerd/internal/version"
 	"github.com/seed-04209a44/peerd/peer"
+	"github.com/seed-04209a44/peerd/process"
 )
 
 func runCommand(usage cli.OnUsageErrorFunc) *cli.Command {
@@ -50,24 +52,65 @@ func runPeer(c *cli.Context) error {
 	if err != nil {
 		return err
 	}
-	ctx, stop := context.WithCancel(c.Context)
+	signals := make(chan os.Signal, 8)
+	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
+	defer signal.Stop(signals)
+	h, err := peer.Receive(process.Bequest())
+	if err == nil {
+		err = serve(c.Context, peer.Options{
+			Profile: profile, Version: version.String(), Logger: log,
+			LevelFromProfile: !c.IsSet("log-level"), Keepers: keepers(), Handover: h,
+		}, signals)
+	}
+	if err != nil && !h.Accepted() {
+		log.Error("cannot take over; gives back", "error", err)
+		return h.Return(os.Environ(), err)
+	}
+	return err
+}
+
+// serve runs the peer to its end, or until this process is another program.
+func serve(ctx context.Context, o peer.Options, signals <-chan os.Signal) error {
+	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	p, err := peer.New(peer.Options{
-		Profile: profile, Version: version.String(), Logger: log,
-		LevelFromProfile: !c.IsSet("log-level"), Keepers: keepers(),
-		Ready: func() {
-			log.Info("ready", "profile", profile, "pid", os.Getpid())
-			_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
-		},
-	})
+	o.Ready = func() {
+		o.Logger.Info("ready", "profile", o.Profile, "pid", os.Getpid())
+		_, _ = daemon.SdNotify(false, daemon.SdNotifyReady)
+		if o.Handover.Stop() {
+			stop()
+		}
+	}
+	p, err := peer.New(o)
 	if err != nil {
 		return err
 	}
 	done := make(chan struct{})
-	defer close(done)
-	go handleSignals(ctx, done, log, p, stop)
-	go feedWatchdog(ctx)
-	return p.Run(ctx)
+	var minding sync.WaitGroup
+	minding.Go(func() { handleSignals(ctx, done, o.Logger, p, signals, stop) })
+	minding.Go(func() { feedWatchdog(ctx, done) })
+	err = p.Run(ctx)
+	close(done)
+	minding.Wait()
+	next := p.Successor()
+	if next == nil {
+		return err
+	}
+	// A profile is read by the successor anyway. Without Ignore a SIGHUP would end
+	// it before it heeds signals.
+	signal.Ignore(syscall.SIGHUP)
+	return next.Become(os.Args, os.Environ(), ctx.Err() != nil || endsWith(signals))
+}
+
+// endsWith reports whether a signal that waits asks for the end.
+func endsWith(signals <-chan os.Signal) (ends bool) {
+	for {
+		select {
+		case sig := <-signals:
+			ends = ends || sig != syscall.SIGHUP
+		default:
+			return ends
+		}
+	}
 }
 
 func newLogger(w io.Writer, format, level string) (hclog.Logger, error) {
@@ -85,10 +128,7 @@ func newLogger(w io.Writer, format, level string) (hclog.Logger, error) {
 
 // handleSignals stops on the first SIGTERM or SIGINT, hastens on the next, and
 // reloads on SIGHUP while nothing stops yet.
-func handleSignals(ctx context.Context, done <-chan struct{}, log hclog.Logger, p *peer.Peer, stop func()) {
-	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, syscall.SIGTERM, syscall.SIGINT, syscall.SIGHUP)
-	defer signal.Stop(signals)
+func handleSignals(ctx context.Context, done <-chan struct{}, log hclog.Logger, p *peer.Peer, signals <-chan os.Signal, stop func()) {
 	for {
 		var sig os.Signal
 		select {
@@ -114,8 +154,9 @@ func handleSignals(ctx context.Context, done <-chan struct{}, log hclog.Logger, 
 	}
 }
 
-// feedWatchdog keeps a service manager's watchdog quiet while ctx lasts.
-func feedWatchdog(ctx context.Context) {
+// feedWatchdog keeps a service manager's watchdog quiet until the peer stops, or
+// is done.
+func feedWatchdog(ctx context.Context, done <-chan struct{}) {
 	interval, err := daemon.SdWatchdogEnabled(false)
 	if err != nil || interval <= 0 {
 		return
@@ -125,6 +166,8 @@ func feedWatchdog(ctx context.Context) {
 	for {
 		select {
 		case <-ctx.Done():
+			return
+		case <-done:
 			return
 		case <-tick.C:
 			_, _ = daemon.SdNotify(false, daemon.SdNotifyWatchdog)

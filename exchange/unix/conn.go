@@ -2,12 +2,14 @@ package unix
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"net"
+	"os"
 	"slices"
 	"sync"
 
@@ -42,6 +44,35 @@ type Conn struct {
 // now on.
 func New(socket net.Conn) *Conn {
 	return &Conn{socket: socket, in: bufio.NewReader(socket)}
+}
+
+// File returns a duplicate of the socket, to be handed to the next program that
+// this one becomes, and what was received but not yet returned by Recv. Nobody
+// may be in Recv or Send; afterwards only Close may be called.
+func (c *Conn) File() (f *os.File, unread []byte, err error) {
+	socket, ok := c.socket.(interface{ File() (*os.File, error) })
+	if !ok {
+		return nil, nil, errors.New("cannot hand over a channel that is no socket of the kernel's")
+	}
+	if f, err = socket.File(); err != nil {
+		return nil, nil, fmt.Errorf("cannot hand over the channel: %w", err)
+	}
+	unread, err = c.in.Peek(c.in.Buffered())
+	return f, bytes.Clone(unread), err
+}
+
+// FileConn is the channel that File has handed over. It closes f.
+func FileConn(f *os.File, unread []byte) (*Conn, error) {
+	defer f.Close()
+	socket, err := net.FileConn(f)
+	if err != nil {
+		return nil, fmt.Errorf("cannot use the inherited file as a channel: %w", err)
+	}
+	c := New(socket)
+	if len(unread) > 0 {
+		c.in = bufio.NewReader(io.MultiReader(bytes.NewReader(unread), socket))
+	}
+	return c, nil
 }
 
 // Send implements exchange.Channel.

@@ -80,13 +80,21 @@ func BenchmarkRoundTrip(b *testing.B) {
 	b.ReportMetric(at(ours, 0.5)/at(bare, 0.5), "ratio-p50")
 }
 
-// BenchmarkPipelined measures commands of many callers on one connection.
+// pipelined is how many commands are in flight at one time.
+const pipelined = 64
+
+// BenchmarkPipelined measures commands of many callers on one connection; its
+// floor, as many of the same frames on a bare WebSocket echo, is floor-frames/s.
 func BenchmarkPipelined(b *testing.B) {
 	connector, _ := ends(b, V1)
 	cmd := command(b, "ECHO", "0123456789012345678901234567890123456789")
+	frame, err := v1{}.encode(exchange.Frame{Command: &cmd})
+	if err != nil {
+		b.Fatal(err)
+	}
 	cmd.ID = ""
 	b.ReportAllocs()
-	b.SetParallelism(16)
+	b.SetParallelism(max(1, pipelined/runtime.GOMAXPROCS(0)))
 	b.RunParallel(func(pb *testing.PB) {
 		for pb.Next() {
 			if _, err := connector.Call(context.Background(), cmd); err != nil {
@@ -95,7 +103,33 @@ func BenchmarkPipelined(b *testing.B) {
 			}
 		}
 	})
+	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "commands/s")
+	b.ReportMetric(echoes(b, frame), "floor-frames/s")
+}
+
+// echoes returns how many frames a second a bare WebSocket sends back.
+func echoes(b *testing.B, frame []byte) float64 {
+	b.Helper()
+	const count = 50_000
+	floor := echo(b)
+	slots := make(chan struct{}, pipelined)
+	begun := time.Now()
+	go func() {
+		for range count {
+			slots <- struct{}{}
+			if floor.Write(b.Context(), websocket.MessageBinary, frame) != nil {
+				return // told by Read
+			}
+		}
+	}()
+	for range count {
+		if _, _, err := floor.Read(b.Context()); err != nil {
+			b.Fatal(err)
+		}
+		<-slots
+	}
+	return count / time.Since(begun).Seconds()
 }
 
 // BenchmarkIdleConnection measures what an idle connection holds in memory,

@@ -82,7 +82,8 @@ type Conn struct {
 	own    sync.WaitGroup // the pinger and the legacy pump
 
 	mu    sync.Mutex
-	cause error // why this side cut the connection
+	cause error     // why this side cut the connection
+	heard time.Time // when the last ping was sent that was answered
 }
 
 // newConn takes over ws; header is what the other side sent with the upgrade.
@@ -92,7 +93,7 @@ func newConn(ws *websocket.Conn, p Protocol, header http.Header, o Options) *Con
 	life, cut := context.WithCancel(context.Background())
 	c := &Conn{
 		Protocol: p, ws: ws, codec: v1{}, o: o, skew: skewOf(header), plain: header.Get(clockHeader) == "",
-		life: life, cut: cut, closed: make(chan struct{}),
+		life: life, cut: cut, closed: make(chan struct{}), heard: time.Now(),
 	}
 	if p == Legacy {
 		c.codec, c.legacy = legacy{}, newLegacyLink()
@@ -259,6 +260,14 @@ func clip(reason string) string {
 	}
 }
 
+// Heard is a time at which the other side was there for certain, by this side's
+// clock: the last time that something was sent to it which it has answered.
+func (c *Conn) Heard() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.heard
+}
+
 // ping cuts the connection when a pong stays away.
 func (c *Conn) ping() {
 	tick := time.NewTicker(c.o.PingInterval)
@@ -269,13 +278,16 @@ func (c *Conn) ping() {
 			return
 		case <-tick.C:
 		}
+		sent := time.Now()
 		ctx, cancel := context.WithTimeout(c.life, c.o.PongTimeout)
 		err := c.ws.Ping(ctx)
 		cancel()
+		c.mu.Lock()
 		if err == nil {
+			c.heard = sent
+			c.mu.Unlock()
 			continue
 		}
-		c.mu.Lock()
 		if c.life.Err() == nil {
 			c.cause = fmt.Errorf("no pong within %v", c.o.PongTimeout)
 		}

@@ -1,0 +1,161 @@
+//go:build linux
+
+package acceptance_test
+
+import (
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+// trouble is what is done to a fleet: it happens to some machine, and whatever it
+// has done is undone when heal is called. moves is whether another peer must be
+// primary while it lasts.
+type trouble struct {
+	name  string
+	moves bool
+	cause func(s *site, primary *machine) (heal func())
+}
+
+func isolated(m *machine) (heal func()) { m.Isolate(); return m.Rejoin }
+
+// without isolates a controller, and waits until its peers are on the others.
+func (s *site) without(c *machine) (heal func()) {
+	s.t.Helper()
+	c.Isolate()
+	s.took("the peers are with the other controllers", func() bool {
+		peers, _ := s.seen(s.others(c)[0])
+		return len(peers) == sitePeers && !slices.ContainsFunc(s.peers, func(p *machine) bool {
+			return !p.connected() || s.controllerOf(p) == c
+		})
+	})
+	return c.Rejoin
+}
+
+// fromTheOthers cuts a controller off from the other ones, and from no peer.
+func fromTheOthers(s *site, c *machine) (heal func()) {
+	n := c.Network()
+	for _, other := range s.others(c) {
+		n.Cut(c.Host, other.Host)
+		n.Cut(other.Host, c.Host)
+	}
+	return func() {
+		for _, other := range s.others(c) {
+			n.Mend(c.Host, other.Host)
+			n.Mend(other.Host, c.Host)
+		}
+	}
+}
+
+// toTheController is the two directions between a peer and its controller.
+func toTheController(s *site, p *machine, from, to func(p, c *machine) *machine) (heal func()) {
+	n, c := p.Network(), s.controllerOf(p)
+	a, b := from(p, c), to(p, c)
+	n.Cut(a.Host, b.Host)
+	return func() { n.Mend(a.Host, b.Host) }
+}
+
+func first(a, _ *machine) *machine  { return a }
+func second(_, b *machine) *machine { return b }
+
+// troubles are told apart by what they need: those of one row are done to one
+// fleet, one after the other.
+var troubles = [][]trouble{
+	{
+		{"the primary's controller, from all", true, func(s *site, p *machine) func() { return isolated(s.controllerOf(p)) }},
+		{"the primary's controller, from the other ones", true, func(s *site, p *machine) func() { return fromTheOthers(s, s.controllerOf(p)) }},
+		{"another controller, from all", false, func(s *site, p *machine) func() { return s.without(s.others(s.controllerOf(p))[0]) }},
+		{"the primary's controller, flapping", false, func(s *site, p *machine) func() { return s.flap(s.controllerOf(p)) }},
+	},
+	{
+		{"the primary, from all", true, func(_ *site, p *machine) func() { return isolated(p) }},
+		{"the primary to its controller", true, func(s *site, p *machine) func() { return toTheController(s, p, first, second) }},
+		{"its controller to the primary", true, func(s *site, p *machine) func() { return toTheController(s, p, second, first) }},
+		{"the primary, flapping", false, func(s *site, p *machine) func() { return s.flap(p) }},
+	},
+	{
+		{"the primary sleeps", true, func(s *site, p *machine) func() { return s.sleep(p) }},
+		{"the primary's controller sleeps", true, func(s *site, p *machine) func() { return s.sleep(s.controllerOf(p)) }},
+		{"the primary without its cable", true, func(_ *site, p *machine) func() { p.Unplug(); return p.Plug }},
+	},
+}
+
+// asleep is how long a machine sleeps: past its leases.
+func asleep() time.Duration {
+	if soak() {
+		return 45 * time.Second
+	}
+	return 17 * time.Second
+}
+
+func (s *site) sleep(m *machine) (heal func()) {
+	thaw, until := s.freeze(m), time.Now().Add(asleep())
+	return func() {
+		m.waitFor("it has slept long enough", func() bool { return time.Now().After(until) })
+		thaw()
+	}
+}
+
+// flap isolates a machine and lets it rejoin, once a second, for a while.
+func (s *site) flap(m *machine) (heal func()) {
+	stop, until := m.Flap(time.Second), time.Now().Add(8*time.Second)
+	return func() {
+		m.waitFor("it has flapped long enough", func() bool { return time.Now().After(until) })
+		stop()
+	}
+}
+
+// TestFleetInTrouble: whatever is cut, flaps or sleeps, there is a primary again,
+// no term has two, and no command of a batch is lost or done twice.
+func TestFleetInTrouble(t *testing.T) {
+	for _, row := range troubles {
+		t.Run(strings.ReplaceAll(row[0].name, " ", "_"), func(t *testing.T) {
+			t.Parallel()
+			s := newSite(t)
+			for _, tr := range row {
+				s.suffer(tr, rounds(1, 20))
+			}
+			oneByTerm(t, deeds(t, s.file))
+		})
+	}
+}
+
+// suffer has a trouble happen some times, and tells how long it took until
+// another primary acted, and until all was well again.
+func (s *site) suffer(tr trouble, times int) {
+	s.t.Helper()
+	var moved, healed []time.Duration
+	for range times {
+		primary, term := s.primary()
+		by := s.controllers[0]
+		id := s.count(by)
+		heal := tr.cause(s, primary)
+		if tr.moves {
+			moved = append(moved, s.took(tr.name+": a primary acts in a new term", func() bool {
+				_, now := s.primary()
+				return now > term
+			}))
+		}
+		heal()
+		began := time.Now()
+		s.whole()
+		healed = append(healed, time.Since(began))
+		s.counted(id)
+		oneByTerm(s.t, deeds(s.t, s.file))
+	}
+	s.t.Logf("%s: another primary after %s, healed after %s", tr.name, spread(moved), spread(healed))
+}
+
+// spread is the least, the middle and the greatest of some durations.
+func spread(all []time.Duration) string {
+	if len(all) == 0 {
+		return "-"
+	}
+	slices.Sort(all)
+	round := func(d time.Duration) string { return d.Round(100 * time.Millisecond).String() }
+	if len(all) == 1 {
+		return round(all[0])
+	}
+	return round(all[0]) + " / " + round(all[len(all)/2]) + " / " + round(all[len(all)-1])
+}

@@ -1,0 +1,124 @@
+package controller
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-04209a44/peerd/exchange"
+)
+
+// leavers are connectors of one target of which the first that gets the command
+// LEAVE does not answer: it has to be cut off in the middle of it.
+type leavers struct {
+	n *node
+
+	mu    sync.Mutex // guards all below
+	calls []string   // who was sent LEAVE
+	open  map[string]exchange.Channel
+	away  map[string]bool
+}
+
+var errAway = errors.New("it is away")
+
+func (l *leavers) join(id string, answers bool) {
+	l.n.join("t", id, func(o *exchange.ConnectorOptions) {
+		dial := o.Dial
+		o.Dial = func(ctx context.Context, endpoint string) (exchange.Channel, error) {
+			l.mu.Lock()
+			defer l.mu.Unlock()
+			if l.away[id] {
+				return nil, errAway
+			}
+			ch, err := dial(ctx, endpoint)
+			l.open[id] = ch
+			return ch, err
+		}
+		o.Channel.Handlers.Handle("LEAVE", func(ctx context.Context, _ *exchange.Request) (any, error) {
+			l.mu.Lock()
+			l.calls = append(l.calls, id)
+			l.mu.Unlock()
+			if answers || len(l.called()) > 1 {
+				return nil, nil
+			}
+			<-ctx.Done()
+			return nil, ctx.Err()
+		})
+	})
+}
+
+// leave cuts a connector's channel, and keeps it away until it comes back.
+func (l *leavers) leave(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.away[id] = true
+	_ = l.open[id].Close()
+}
+
+func (l *leavers) comeBack(id string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.away[id] = false
+}
+
+func newLeavers(t *testing.T) *leavers {
+	return &leavers{n: run(t, nil), open: map[string]exchange.Channel{}, away: map[string]bool{}}
+}
+
+func (l *leavers) called() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return append([]string(nil), l.calls...)
+}
+
+// A command that a connector may have carried out is sent to no other one, as
+// long as it may come back.
+func TestBatchWaitsForTheConnectorThatMayHaveActed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLeavers(t)
+		for _, id := range []string{"a", "b", "c"} {
+			l.join(id, false)
+		}
+		id := l.n.execute(batchOf(t, "t", "LEAVE", 1)).ID
+		synctest.Wait()
+		one := l.called()[0]
+		l.leave(one)
+		time.Sleep(time.Minute)
+		b, err := l.n.Batches().Get(id)
+		if err != nil || b.Status != BatchPending || !strings.Contains(b.ErrorDetails, one) || len(l.called()) != 1 {
+			t.Errorf("without %s: %+v, %v; sent to %v", one, b, err, l.called())
+		}
+		l.comeBack(one)
+		if b := l.n.wait(id); b.Status != BatchSucceeded || strings.Join(l.called(), "") != one+one {
+			t.Errorf("%+v; sent to %v", b, l.called())
+		}
+		l.n.stop()
+	})
+}
+
+// A connector that does not come back is not waited for without end.
+func TestBatchDoesNotWaitForEver(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := newLeavers(t)
+		l.join("a", false)
+		id := l.n.execute(batchOf(t, "t", "LEAVE", 1)).ID
+		synctest.Wait()
+		l.leave("a")
+		l.join("b", true)
+		b := l.n.wait(id)
+		if b.Status != BatchError || !strings.Contains(b.ErrorDetails, "may have carried the command out") || len(l.called()) != 1 {
+			t.Errorf("%+v; sent to %v", b, l.called())
+		}
+		if _, err := l.n.Batches().Retry(t.Context(), id); err != nil {
+			t.Fatal(err)
+		}
+		if b := l.n.wait(id); b.Status != BatchSucceeded || strings.Join(l.called(), "") != "ab" {
+			t.Errorf("after Retry: %+v; sent to %v", b, l.called())
+		}
+		l.n.stop()
+	})
+}
