@@ -26,7 +26,7 @@ FUZZTIME ?= 10s
 PROGRAMS := $(notdir $(wildcard cmd/peerd cmd/peerd-keeper cmd/ccpc))
 SAMPLE   := $(if $(wildcard samples/CCPComponent/*.go),bin/ccpcomponent)
 
-.PHONY: help build test lint fmt vuln gen ci bench fuzz soak quickstart package clean programs $(PROGRAMS)
+.PHONY: help build test lint fmt vuln gen ci bench fuzz torture soak quickstart package clean programs $(PROGRAMS)
 
 help: ## list the verbs
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -70,9 +70,11 @@ bench: ## benchmarks
 fuzz: ## every fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
-soak: ## long: property tests a hundredfold, hundreds of kills, larger models, every fuzz target for ten minutes
+torture: programs ## the torture kit in its long form: thousands of kill points, hundreds of rounds (docs/torture.md)
+	PEERD_SOAK=1 $(GO) test -timeout 0 -v -run 'Rounds|EachLine|KillPoints|UnderLoad|ADamagedJournal' ./acceptance | grep -v '^ *==='
+
+soak: torture ## long: the torture kit, property tests a hundredfold, larger models, every fuzz target for ten minutes
 	$(GO) test -timeout 0 $$(git grep -l pgregory.net/rapid -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,') -rapid.checks=10000
-	PEERD_SOAK=1 $(GO) test -timeout 0 -run 'Rounds|EachLine|KillPoints' ./acceptance
 	$(GO) test -timeout 0 -run TestSimulation ./supervisor -args -simulation.seeds=5000
 	$(GO) test -timeout 0 -run NoEffect ./controller/election -args -model.whole
 	@.ci/fuzz 10m

@@ -87,27 +87,13 @@ func (p *peerd) smallDisk() {
 func TestADiskThatIsFull(t *testing.T) {
 	t.Parallel()
 	p, before := sturdy(t, (*peerd).smallDisk)
-	filler := p.path("state/filler")
-	for left := 4 << 20; left > 0; left -= 64 << 10 { // until it is full, and beyond
-		f, err := os.OpenFile(filler, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
-		if err == nil {
-			_, err = f.Write(make([]byte, 64<<10))
-			_ = f.Close()
-		}
-		if err != nil {
-			break
-		}
-	}
+	empty := p.fillDisk()
 	p.suffers("disk", "no space left")
 	p.suffers("output is being lost", "noisy", "no space left", "bytes so far")
 	if lost := p.lost("noisy"); lost <= 0 {
 		t.Errorf("%d bytes are counted", lost)
 	}
-	p.outlives(before, func() {
-		if err := os.Remove(filler); err != nil {
-			t.Fatal(err)
-		}
-	})
+	p.outlives(before, empty)
 	p.waitFor("the loss is said in the log", func() bool { return strings.Contains(p.must("logs", "noisy", "--raw"), "were lost here") })
 	lost := p.lost("noisy")
 	p.must("restart", "noisy")
@@ -260,4 +246,61 @@ func (p *peerd) metric(name string) float64 {
 		}
 	}
 	return 0
+}
+
+// A peer that is started while the disk is full takes up what runs, or says why
+// it cannot and touches nothing.
+func TestAPeerStartedOnADiskThatIsFull(t *testing.T) {
+	t.Parallel()
+	p, before := sturdy(t, (*peerd).smallDisk)
+	p.signal(syscall.SIGKILL)
+	p.over()
+	empty := p.fillDisk()
+	lives := p.leaders()
+	p.run()
+	p.waitFor("peerd is ready or over", func() bool { return p.isOver() || p.get("/readyz") == 200 })
+	if p.isOver() {
+		said, _ := os.ReadFile(p.path("peerd.log"))
+		if p.ended.ExitStatus() != 1 || !strings.Contains(string(said), "no space left") {
+			t.Errorf("%s:\n%s", describe(*p.ended), said)
+		}
+	} else {
+		p.suffers("no space left")
+		p.untouched(before)
+	}
+	for _, pid := range lives {
+		if !alive(pid) {
+			t.Errorf("pid %d ended", pid)
+		}
+	}
+	empty()
+	if p.isOver() {
+		p.run()
+		p.ready()
+	}
+	p.recovers()
+	p.running(append(untouchables, "victim")...)
+	p.untouched(before)
+}
+
+// fillDisk leaves no byte on the disk of the state, until the returned function
+// is called.
+func (p *peerd) fillDisk() (empty func()) {
+	p.t.Helper()
+	filler := p.path("state/filler")
+	for left := 8 << 20; left > 0; left -= 4 << 10 {
+		f, err := os.OpenFile(filler, os.O_CREATE|os.O_WRONLY|os.O_APPEND, 0o600)
+		if err == nil {
+			_, err = f.Write(make([]byte, 4<<10))
+			_ = f.Close()
+		}
+		if err != nil {
+			break
+		}
+	}
+	return func() {
+		if err := os.Remove(filler); err != nil {
+			p.t.Fatal(err)
+		}
+	}
 }

@@ -38,6 +38,7 @@ var actingVerbs = [][]string{
 	{"set-loglevel", "ticker", "ticker", "trace"},
 	{"set-loglevel", "ticker", "ticker", "trace", "--persist"},
 	{"flush", "ticker"},
+	{"upgrade"},
 	{"clear-logs", "chatty"},
 	{"send", "ticker", "GREET", `{"name":"x"}`},
 }

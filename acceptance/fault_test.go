@@ -29,12 +29,12 @@ func (p *peerd) inflict(pid int, calls, how string) (end func()) {
 		}
 		ended = true
 		_ = tracer.Process.Signal(syscall.SIGINT)
-		stuck := time.AfterFunc(tracerPatience, func() { _ = tracer.Process.Kill() })
+		stuck := time.AfterFunc(letGo, func() { _ = tracer.Process.Kill() })
 		_ = tracer.Wait()
 		stuck.Stop()
 	}
 	p.t.Cleanup(end)
-	p.waitFor("it is traced", func() bool { return traced(pid) })
+	p.waitFor("it is traced", func() bool { return tracerOf(pid) != 0 })
 	return end
 }
 

@@ -33,7 +33,7 @@ func withPrograms(m *testing.M) int {
 	}
 	defer func() { _ = os.RemoveAll(bin) }()
 	descriptorFile = filepath.Join(root, "samples/CCPComponent/ServiceDescriptor.xml")
-	build := exec.Command("go", "build", "-o", bin, "./cmd/peerd", "./cmd/peerd-keeper", "./cmd/ccpc", "./samples/CCPComponent", "./internal/testcomponents/badcomponent", "./internal/testcomponents/deputy", "./internal/testcomponents/deeds")
+	build := exec.Command("go", "build", "-o", bin, "./cmd/peerd", "./cmd/peerd-keeper", "./cmd/ccpc", "./samples/CCPComponent", "./internal/testcomponents/...")
 	build.Dir = root
 	build.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := build.CombinedOutput(); err != nil {

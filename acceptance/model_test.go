@@ -6,65 +6,17 @@ import (
 	"encoding/json"
 	"slices"
 	"strings"
-	"time"
 
+	"github.com/seed-04209a44/peerd/internal/torture"
 	"github.com/seed-04209a44/peerd/lifecycle"
 )
 
-// instance is what a test reads of a row of `ccpc ps -o json`.
-type instance struct {
-	Name       string `json:"name"`
-	Generation uint64 `json:"generation"`
-	Desired    string `json:"desired"`
-	Status     string `json:"status"`
-	State      string `json:"state"`
-	Pid        int    `json:"pid"`
-	Restarts   int    `json:"restarts"`
-	Reason     string `json:"reason"`
-	Says       string `json:"says"`
-	Health     string `json:"health"`
-	CCPVersion string `json:"ccpVersion"`
-	LastExit   *exit  `json:"lastExit"`
-}
-
-// String is for messages.
-func (i instance) String() string {
-	b, _ := json.Marshal(i)
-	return string(b)
-}
-
-type exit struct {
-	Code   int    `json:"code"`
-	Signal string `json:"signal"`
-	Reason string `json:"reason"`
-}
-
-// record is one step of `ccpc history NAME -o json`.
-type record struct {
-	Seq         uint64           `json:"seq"`
-	At          time.Time        `json:"at"`
-	Name        string           `json:"name"`
-	Application string           `json:"application"`
-	Generation  uint64           `json:"generation"`
-	From        lifecycle.Status `json:"from"`
-	To          lifecycle.Status `json:"to"`
-	State       lifecycle.State  `json:"state"`
-	Cause       lifecycle.Cause  `json:"cause"`
-	By          string           `json:"by"`
-	Pid         int              `json:"pid"`
-	Exit        *exit            `json:"exit"`
-	Detail      string           `json:"detail"`
-}
-
-func (r record) transition() lifecycle.Transition {
-	t := lifecycle.Transition{
-		Generation: r.Generation, From: r.From, To: r.To, State: r.State, Cause: r.Cause, By: r.By, Pid: r.Pid, Detail: r.Detail,
-	}
-	if r.Exit != nil {
-		t.Exit = &lifecycle.Exit{Code: r.Exit.Code, Signal: r.Exit.Signal, Reason: r.Exit.Reason}
-	}
-	return t
-}
+// What ccpc's JSON is read as.
+type (
+	instance = torture.Instance
+	exit     = torture.Exit
+	record   = torture.Record
+)
 
 // ps lists all instances by name.
 func (p *peerd) ps() map[string]instance {
@@ -146,7 +98,7 @@ func (p *peerd) checkHistories() {
 		}
 		last = r.Seq
 		key := r.Application + "/" + r.Name
-		paths[key] = append(paths[key], r.transition())
+		paths[key] = append(paths[key], r.Transition())
 	}
 	for name, path := range paths {
 		if err := lifecycle.CheckPath(path); err != nil {

@@ -59,6 +59,7 @@ func prepare(t testing.TB, body string) *peerd {
 		"TMPDIR=" + p.path("tmp"), // on the components' allow-list: it marks every process of this test
 		"PEERD_SOCKET=" + p.socket(), "CANARY=must-not-be-handed-down",
 		"DESCRIPTOR=" + descriptorFile, "SAMPLE=" + program("CCPComponent"), "BAD=" + program("badcomponent"),
+		"DIARIST=" + program("diarist"), "DIARIES=" + p.path("diaries"),
 	}
 	p.write(body)
 	t.Cleanup(func() {

@@ -5,6 +5,7 @@ package acceptance_test
 import (
 	"bufio"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"os"
@@ -17,7 +18,6 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"time"
 )
 
 // versions are two peerds that differ in their version alone, each with its
@@ -51,10 +51,11 @@ func version(t *testing.T, i int) string {
 
 // self is what the tests read of status.
 type self struct {
-	Version   string   `json:"version"`
-	Pid       int      `json:"pid"`
-	KeeperPid int      `json:"keeperPid"`
-	Degraded  []string `json:"degraded"`
+	Version       string   `json:"version"`
+	Pid           int      `json:"pid"`
+	KeeperPid     int      `json:"keeperPid"`
+	KeeperVersion string   `json:"keeperVersion"`
+	Degraded      []string `json:"degraded"`
 }
 
 func (p *peerd) self() (s self) {
@@ -107,7 +108,7 @@ func TestUpgradesUnderLoad(t *testing.T) {
 		before := load.answered.Load()
 		p.must("upgrade", version(t, next), "-o", "json")
 		now := p.self()
-		if now.Version != versionOf(next) || now.Pid != pid || now.Pid != p.cmd.Process.Pid || now.KeeperPid == 0 {
+		if now.Version != versionOf(next) || now.Pid != pid || now.Pid != p.cmd.Process.Pid || now.KeeperPid != keeper || now.KeeperVersion != now.Version {
 			t.Errorf("round %d: %+v, the pid was %d", round, now, pid)
 		}
 		p.checkLives(untouched)
@@ -118,8 +119,8 @@ func TestUpgradesUnderLoad(t *testing.T) {
 		}
 	}
 	load.end()
-	t.Logf("%d commands were answered; the keeper was %d and is %d", load.answered.Load(), keeper, p.keeperPid())
-	p.running("toy0", "toy1", "toy2")
+	t.Logf("%d commands were answered", load.answered.Load())
+	p.must("start", "toy0", "toy1", "toy2")
 	p.checkLives(untouched)
 	p.countedOnce(load.events, load.lines)
 }
@@ -280,10 +281,10 @@ func TestUpgradeRefusals(t *testing.T) {
 		{"/bin/true", 7, "does not answer as a peerd"},
 		{"/bin/false", 7, "does not answer as a peerd"},
 		{program("ccpc"), 7, "does not answer as a peerd"},
-		{answer("newer", map[string]any{"version": "9.0.0", "formats": []int{8, 9}, "journal": 9, "stateDir": state}), 7, "by way of a version between"},
-		{answer("older", map[string]any{"version": "0.1.0", "formats": []int{1, 1}, "journal": 0, "stateDir": state}), 7, "too old"},
-		{answer("elsewhere", map[string]any{"version": "1.0.0", "formats": []int{1, 1}, "journal": 9, "stateDir": "/elsewhere"}), 7, "would use the state folder"},
-		{answer("strict", map[string]any{"version": "2.0.0", "formats": []int{1, 1}, "journal": 9, "profile": "line 3: no such key"}), 7, "line 3: no such key"},
+		{answer("newer", map[string]any{"version": "9.0.0", "formats": []int{8, 9}, "journal": 9, "keeper": 1, "stateDir": state}), 7, "by way of a version between"},
+		{answer("older", map[string]any{"version": "0.1.0", "formats": []int{1, 1}, "journal": 0, "keeper": 1, "stateDir": state}), 7, "too old"},
+		{answer("elsewhere", map[string]any{"version": "1.0.0", "formats": []int{1, 1}, "journal": 9, "keeper": 1, "stateDir": "/elsewhere"}), 7, "would use the state folder"},
+		{answer("strict", map[string]any{"version": "2.0.0", "formats": []int{1, 1}, "journal": 9, "keeper": 1, "profile": "line 3: no such key"}), 7, "line 3: no such key"},
 	} {
 		r := p.refused(c.code, c.words, "upgrade", c.binary)
 		if !strings.Contains(r.stderr, "goes on") {
@@ -343,12 +344,17 @@ func TestAnUpgradeWaits(t *testing.T) {
 	before := p.pids()
 	p.strike("ticker", syscall.SIGSTOP)
 	told := make(chan result, 1)
-	go func() { told <- p.ccpc("report-state", "ticker") }()
+	give := func() { go func() { told <- p.ccpc("report-state", "ticker") }() }
+	give()
+	next := 0
 	p.waitFor("the upgrade is called off", func() bool {
-		r := p.ccpc("upgrade", version(t, 0), "--timeout", "300ms")
-		if r.code == 0 { // it was faster than the command
-			t.Fatal("upgraded while a command was under way")
+		select {
+		case <-told: // it has run out of time
+			give()
+		default:
 		}
+		r := p.ccpc("upgrade", version(t, next%2), "--timeout", "300ms")
+		next++ // one may be faster than the command
 		return r.code == 4 && strings.Contains(r.stderr, "REPORT_STATE")
 	})
 	p.strike("ticker", syscall.SIGCONT)
@@ -356,6 +362,7 @@ func TestAnUpgradeWaits(t *testing.T) {
 		t.Errorf("the command that was under way: %v", r)
 	}
 	p.must("upgrade", version(t, 0))
+	p.must("upgrade", version(t, 1))
 	if now := p.pids(); !maps.Equal(now, before) {
 		t.Errorf("were %v and are %v", before, now)
 	}
@@ -421,14 +428,7 @@ func TestUpgradeInPlaceAndStop(t *testing.T) {
 	own := p.path("peerd")
 	install := func(from string) {
 		t.Helper()
-		raw, err := os.ReadFile(from)
-		if err == nil {
-			err = os.WriteFile(own+".new", raw, 0o755)
-		}
-		if err == nil {
-			err = os.Rename(own+".new", own)
-		}
-		if err != nil {
+		if err := errors.Join(os.Link(from, own+".new"), os.Rename(own+".new", own)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -446,7 +446,6 @@ func TestUpgradeInPlaceAndStop(t *testing.T) {
 	told := make(chan result, 1)
 	go func() { told <- p.ccpc("upgrade") }()
 	p.waitFor("the upgrade begins", func() bool { return strings.Count(p.log(), "upgrade begins") == 2 })
-	time.Sleep(time.Duration(os.Getpid()%40) * time.Millisecond)
 	p.signal(syscall.SIGTERM)
 	if status := p.over(); status.ExitStatus() != 0 {
 		t.Errorf("peerd: %s", describe(status))

@@ -46,7 +46,17 @@ func (c *Client) Close() { c.http.CloseIdleConnections() }
 // Call runs the operation with that command type and decodes its answer into
 // resp (nil: dropped). It blocks until the answer or ctx's end.
 func (c *Client) Call(ctx context.Context, typ string, req, resp any) error {
-	return persist(ctx, req, func(req any) error { return c.call(ctx, typ, req, resp) })
+	return c.persist(ctx, req, func(req any) error { return c.call(ctx, typ, req, resp) })
+}
+
+func (c *Client) persist(ctx context.Context, req any, ask func(req any) error) error {
+	return persist(ctx, req, func(req any) error {
+		err := ask(req)
+		if _, again := control.ToAskAgain(err); again {
+			c.Close() // the connection's other end is about to go
+		}
+		return err
+	})
 }
 
 // persist asks again as long as a peer asks for it, because it becomes another
@@ -91,7 +101,7 @@ func (c *Client) call(ctx context.Context, typ string, req, resp any) error {
 // order; an error from each ends the stream and is returned. The result is the
 // terminal reply's payload.
 func (c *Client) Stream(ctx context.Context, typ string, req any, each func(item json.RawMessage) error) (result json.RawMessage, err error) {
-	err = persist(ctx, req, func(req any) (err error) {
+	err = c.persist(ctx, req, func(req any) (err error) {
 		result, err = c.stream(ctx, typ, req, each)
 		return err
 	})

@@ -121,20 +121,22 @@ type ReloadReply struct {
 
 // PeerStatus is `ccpc status`.
 type PeerStatus struct {
-	Peer        string            `json:"peer"`
-	Version     string            `json:"version"`
-	Pid         int               `json:"pid"`
-	KeeperPid   int               `json:"keeperPid"`
-	UptimeMs    int64             `json:"uptimeMs"`
-	Profile     string            `json:"profile"`
-	Plan        PlanStatus        `json:"plan"`
-	Degraded    []string          `json:"degraded"`
-	Counts      map[string]int    `json:"counts"` // instances by status
-	Containment string            `json:"containment"`
-	Warnings    []string          `json:"warnings,omitempty"`
-	Connector   *ConnectorStatus  `json:"connector,omitempty"`
-	Controller  *ControllerStatus `json:"controller,omitempty"`
-	Upgrade     *Upgrade          `json:"upgrade,omitempty"` // the latest
+	Peer      string `json:"peer"`
+	Version   string `json:"version"`
+	Pid       int    `json:"pid"`
+	KeeperPid int    `json:"keeperPid"`
+	// KeeperVersion is that of the keeper, which is upgraded after the peer.
+	KeeperVersion string            `json:"keeperVersion,omitempty"`
+	UptimeMs      int64             `json:"uptimeMs"`
+	Profile       string            `json:"profile"`
+	Plan          PlanStatus        `json:"plan"`
+	Degraded      []string          `json:"degraded"`
+	Counts        map[string]int    `json:"counts"` // instances by status
+	Containment   string            `json:"containment"`
+	Warnings      []string          `json:"warnings,omitempty"`
+	Connector     *ConnectorStatus  `json:"connector,omitempty"`
+	Controller    *ControllerStatus `json:"controller,omitempty"`
+	Upgrade       *Upgrade          `json:"upgrade,omitempty"` // the latest
 }
 
 // Upgrade is one replacement of the running peerd by another one.
@@ -147,6 +149,16 @@ type Upgrade struct {
 	Outcome string    `json:"outcome"` // underway | upgraded | already | failed
 	Detail  string    `json:"detail,omitempty"`
 	TookMs  int64     `json:"tookMs"` // from At until the new one was ready
+	// Keeper is what followed: the keeper's own upgrade.
+	Keeper *KeeperUpgrade `json:"keeper,omitempty"`
+}
+
+// KeeperUpgrade is the replacement of the keeper's program, in its place. One
+// that stays what it is still does its work: it is one version apart.
+type KeeperUpgrade struct {
+	From   string `json:"from"`             // version
+	To     string `json:"to"`               // version; From where it stays what it is
+	Detail string `json:"detail,omitempty"` // why it stays
 }
 
 // PlanStatus identifies the plan in force.

@@ -203,7 +203,11 @@ func TestKillsInACluster(t *testing.T) {
 		other := all[(i+1)%3]
 		n.until("taken", func() bool { return posted(other.address, batch(id)) == http.StatusAccepted })
 		v.kill()
+		killed := time.Now()
 		succeeded(other, id)
+		n.until("taken again", func() bool { return posted(other.address, batch(id+"-after")) == http.StatusAccepted })
+		succeeded(other, id+"-after")
+		t.Logf("with %s killed, a batch under way and another one were over after %v", filepath.Base(v.dir), time.Since(killed).Round(time.Millisecond))
 		v.start()
 	}
 

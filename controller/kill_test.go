@@ -135,8 +135,10 @@ func (v *victim) begin() {
 			if address, ok := strings.CutPrefix(lines.Text(), "address "); ok {
 				v.address = address
 				close(v.up)
+				return
 			}
 		}
+		close(v.up) // it has ended: what the test does next will tell
 	}()
 }
 

@@ -89,7 +89,7 @@ func (c *Controller) live(ctx context.Context, me []byte, revision uint64) error
 	for {
 		select {
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.o.HealthTimeout)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrites)
 			defer cancel()
 			_ = c.store.nodes.Delete(last, c.node, cluster.Any) // else it expires
 			return nil

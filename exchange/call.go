@@ -26,7 +26,9 @@ type call struct {
 // ExpiresAt, unless cmd has an earlier one. When that time or ctx ends first, a
 // CANCEL is sent and ErrTimeout or ctx's error returned. An ERROR reply is a
 // value, not an error: see Reply.Err; only UNKNOWN and NO_REPLY come back as
-// ErrUnknown and ErrNoReply.
+// ErrUnknown and ErrNoReply. A command whose time by the wall clock was over
+// when it arrived, but not by the caller's patience, is sent again by what the
+// clock says now.
 func (e *Endpoint) Call(ctx context.Context, cmd Command) (Reply, error) {
 	return e.do(ctx, cmd, nil)
 }
@@ -40,14 +42,35 @@ func (e *Endpoint) Stream(ctx context.Context, cmd Command, each func(Reply) err
 	return e.do(ctx, cmd, each)
 }
 
+// maxLate is how often a command is sent again that was refused as too late
+// though its time is not over: the wall clock was set while it was under way.
+const maxLate = 2
+
 func (e *Endpoint) do(ctx context.Context, cmd Command, each func(Reply) error) (Reply, error) {
+	until := e.until(ctx, &cmd)
+	for late := 0; ; late++ {
+		reply, err := e.once(ctx, cmd, until, each)
+		if err != nil || !saysExpired(reply) || late == maxLate || cmd.ExpiresAt != nil || time.Until(until) <= 0 {
+			return reply, err
+		}
+	}
+}
+
+// once sends cmd one time.
+func (e *Endpoint) once(ctx context.Context, cmd Command, until time.Time, each func(Reply) error) (Reply, error) {
 	if err := ctx.Err(); err != nil {
 		return Reply{}, callError(&cmd, err)
 	}
 	if cmd.ID == "" {
 		cmd.ID = NewID()
 	}
-	timer := time.NewTimer(e.deadline(ctx, &cmd))
+	now := time.Now()
+	left := until.Sub(now)
+	if cmd.ExpiresAt == nil {
+		expires := now.Add(left) // by the wall clock of now: it may have been set since ctx was made
+		cmd.ExpiresAt = &expires
+	}
+	timer := time.NewTimer(left)
 	defer timer.Stop()
 	if err := e.acquire(ctx, timer.C); err != nil {
 		return Reply{}, callError(&cmd, err)
@@ -70,18 +93,18 @@ func (e *Endpoint) do(ctx context.Context, cmd Command, each func(Reply) error) 
 	return e.outcome(&cmd, c)
 }
 
-// deadline fills in cmd.ExpiresAt and returns the time left until then.
-func (e *Endpoint) deadline(ctx context.Context, cmd *Command) time.Duration {
-	now := time.Now()
+// until is when the caller's patience ends. cmd.ExpiresAt is kept only where it
+// is earlier.
+func (e *Endpoint) until(ctx context.Context, cmd *Command) time.Time {
 	until, ok := ctx.Deadline()
 	if !ok {
-		until = now.Add(e.o.Timeout)
+		until = time.Now().Add(e.o.Timeout)
 	}
 	if cmd.ExpiresAt != nil && cmd.ExpiresAt.Before(until) {
-		return cmd.ExpiresAt.Sub(now)
+		return *cmd.ExpiresAt
 	}
-	cmd.ExpiresAt = &until
-	return until.Sub(now)
+	cmd.ExpiresAt = nil
+	return until
 }
 
 // acquire takes a slot of the outbound window.

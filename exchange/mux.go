@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"maps"
 	"runtime/debug"
+	"strings"
 	"time"
 )
 
@@ -228,5 +229,13 @@ func expired(cmd *Command) bool {
 }
 
 func expiredReply(cmd *Command) Reply {
-	return failure(cmd, "command expired at "+cmd.ExpiresAt.UTC().Format(time.RFC3339Nano)+" and was not run")
+	return failure(cmd, expiredAt+cmd.ExpiresAt.UTC().Format(time.RFC3339Nano)+" and was not run")
+}
+
+// expiredAt begins the details of an expiredReply.
+const expiredAt = "command expired at "
+
+// saysExpired reports whether a command was refused as too late.
+func saysExpired(r Reply) bool {
+	return r.Status == Failed && strings.HasPrefix(r.ErrorDetails, expiredAt)
 }

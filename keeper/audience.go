@@ -14,17 +14,22 @@ func (k *Keeper) attend(hear func(Entry)) (leave func()) {
 		if len(k.audience) == 0 {
 			k.forsaken()
 		}
-		if k.idle != nil {
-			k.idle()
-		}
 	}
 }
 
-// isIdle reports that nothing is held and nobody attends.
-func (k *Keeper) isIdle() bool {
+// holdsNothing reports that all was forgotten.
+func (k *Keeper) holdsNothing() bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
-	return len(k.held) == 0 && len(k.audience) == 0
+	return len(k.held) == 0
+}
+
+// poke says that there may be less to keep than before.
+func (k *Keeper) poke() {
+	select {
+	case k.less <- struct{}{}:
+	default:
+	}
 }
 
 func (k *Keeper) tell(h *held) {

@@ -58,6 +58,11 @@ func Connect(ctx context.Context, s Settings) (*Client, error) {
 	if s.Trouble == nil {
 		s.Trouble = func(error) {}
 	}
+	folder, err := filepath.Abs(s.Folder)
+	if err != nil {
+		return nil, fmt.Errorf("cannot find the keeper's folder: %w", err)
+	}
+	s.Folder = folder
 	c := &Client{s: s, changed: make(chan struct{}), words: map[string]*word{}, captures: map[string]*Capture{}}
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	if err := c.connect(ctx); err != nil {

@@ -30,6 +30,17 @@
 // The keeper itself is replaced: Become has it execute the next program in its
 // own process. Children, pipes, exits and the connection stay (docs/adr/0007).
 //
+// # When it leaves
+//
+// As long as a process lives, or one of its tree, a keeper stays, even where its
+// folder is gone: it stores the output, and without it the process would stand
+// still when the pipe is full. When nothing lives and no user is connected, it
+// goes: at once if it holds nothing, else after two seconds, and then how each
+// process ended is on disk in its folder first ("keeper.left"), with which the
+// next keeper begins. Where that cannot be written it stays; where the folder is
+// gone, or another one of its name is there, nobody could ask any more, and it
+// goes without.
+//
 // # Who may ask
 //
 // The socket lies in the peer's private runtime folder, has the mode 0600, and

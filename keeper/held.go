@@ -124,6 +124,11 @@ func (k *Keeper) follow(h *held, proc *process.Process) {
 		if h.word.merge(Entry{Exit: &x}) {
 			k.tell(h)
 		}
+		select {
+		case <-proc.Empty():
+			k.poke()
+		case <-k.closing:
+		}
 	})
 }
 
@@ -207,11 +212,12 @@ func overSoon(p *process.Process) bool {
 
 func (k *Keeper) remove(key string, h *held) {
 	k.mu.Lock()
-	defer k.mu.Unlock()
 	if k.held[key] == h {
 		delete(k.held, key)
 	}
-	if len(k.held) == 0 && k.idle != nil {
-		k.idle()
+	k.mu.Unlock()
+	if k.home != nil {
+		k.home.forget(key)
 	}
+	k.poke()
 }

@@ -15,21 +15,22 @@ import (
 // process. Its methods are safe for concurrent use.
 type Keeper struct {
 	door   *process.Door
-	turn   sync.Mutex  // held by the one user who is heard
-	orders chan *order // to become another program
+	turn   sync.Mutex    // held by the one user who is heard
+	orders chan *order   // to become another program
+	less   chan struct{} // has something when there may be less to keep
+	home   *home         // nil where the keeper has no process of its own
 
 	mu       sync.Mutex // guards all following fields
 	held     map[string]*held
 	audience map[int]func(Entry) // who is told of news
 	visitors int                 // numbers the audience
-	idle     func()              // called when the last one was forgotten; may be nil
 	closing  chan struct{}
 	watching sync.WaitGroup
 }
 
 // New makes a keeper that spawns through door, which stays the caller's.
 func New(door *process.Door) *Keeper {
-	return &Keeper{door: door, held: map[string]*held{}, audience: map[int]func(Entry){}, orders: make(chan *order), closing: make(chan struct{})}
+	return &Keeper{door: door, held: map[string]*held{}, audience: map[int]func(Entry){}, orders: make(chan *order), less: make(chan struct{}, 1), closing: make(chan struct{})}
 }
 
 // Capture prepares the output of a process under a key, and with it the way to

@@ -16,7 +16,7 @@ import (
 )
 
 // patience bounds the wait for a condition on a busy machine.
-const patience = 30 * time.Second / 6
+const patience = 30 * time.Second
 
 // user is what a peer is to its keeper. It belongs to the test's goroutine.
 type user struct {

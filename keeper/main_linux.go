@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	sys "golang.org/x/sys/unix"
@@ -47,7 +48,7 @@ func begin() error {
 	if err := takeLock(fdLock); err != nil {
 		return err
 	}
-	return live(&estate{State: state, Socket: fdSocket, Lock: fdLock})
+	return live(&estate{State: state, Socket: fdSocket, Lock: fdLock}, true)
 }
 
 // resume is Main for what a keeper has become. The lock is still held.
@@ -56,22 +57,33 @@ func resume(f *os.File) error {
 	if err != nil {
 		return err
 	}
-	return live(e)
+	return live(e, false)
 }
 
 // live is a keeper's life from the estate that it begins with to its end, or
-// until it becomes another program.
-func live(e *estate) error {
+// until it becomes another program. One that is new begins with what the last
+// keeper of the folder has left.
+func live(e *estate, isNew bool) error {
 	// The lock goes with the process: its file is never closed.
 	sys.CloseOnExec(e.Lock)
-	k, door, err := e.inherit()
+	l, err := unix.FileListener(os.NewFile(uintptr(e.Socket), "socket"))
 	if err != nil {
 		return err
 	}
-	l, err := unix.FileListener(os.NewFile(uintptr(e.Socket), "socket"))
-	if err != nil {
-		return errors.Join(err, k.Close(), door.Close())
+	home := newHome(filepath.Dir(l.Path()), e.Lock)
+	left, err := home.read()
+	switch {
+	case err != nil:
+		fmt.Fprintln(os.Stderr, err) // into its log; what lives is more important
+	case isNew:
+		e.Held = left
 	}
+	k, door, err := e.inherit()
+	if err != nil {
+		return errors.Join(err, l.Close())
+	}
+	k.home = home
+	home.remember(left, k.held)
 	user := e.User.inherit(k)
 	thin()
 	o, err := k.serve(context.Background(), l, user)

@@ -14,47 +14,41 @@ import (
 // window is how many commands may be in flight on one channel.
 const window = 1024
 
-// lonely is how long a keeper that holds nothing waits for somebody to attach.
-const lonely = 5 * time.Second
+// lonely is how long a keeper for which nothing lives waits for somebody to
+// attend.
+const lonely = 2 * time.Second
 
-// serve answers on l, and to user if it is there already, until ctx ends or
-// nothing is held and nobody is connected; or until an order to become another
-// program is ready to be carried out, which it returns: then all captures are
-// halted and nobody is heard any more. It closes l.
+// serve answers on l, and to user if it is there already, until ctx ends or the
+// keeper leaves; or until an order to become another program is ready to be
+// carried out, which it returns: then all captures are halted and nobody is
+// heard any more. It closes l.
 func (k *Keeper) serve(ctx context.Context, l *unix.Listener, user *line) (*order, error) {
-	ctx, cancel := context.WithCancel(ctx)
-	defer cancel()
-	news := make(chan struct{}, 1)
-	k.onIdle(func() {
-		select {
-		case news <- struct{}{}:
-		default:
-		}
-	})
+	inside, quit := context.WithCancel(ctx)
+	defer quit()
 	var work sync.WaitGroup
 	if user != nil {
 		k.turn.Lock()
-		work.Go(func() { k.converse(ctx, user) })
+		work.Go(func() { k.converse(inside, user) })
 	}
-	work.Go(func() { k.accept(ctx, l, &work) })
-	o := k.await(ctx, l, news)
+	work.Go(func() { k.accept(inside, l, &work) })
+	o := k.await(inside, quit, l)
 	if o != nil {
 		o.line.keep()
 		_ = o.line.endpoint.Close()
 		<-o.line.endpoint.Done()
 	}
-	err := ctx.Err()
-	cancel()
-	err = errors.Join(err, l.Close())
+	quit()
+	err := l.Close()
 	work.Wait()
-	return o, err
+	return o, errors.Join(ctx.Err(), err)
 }
 
-// await returns when ctx has ended, when there is nothing to keep, or with an
-// order that is ready to be carried out.
-func (k *Keeper) await(ctx context.Context, l *unix.Listener, news <-chan struct{}) *order {
-	first := time.NewTimer(lonely)
-	defer first.Stop()
+// await returns when ctx has ended, when the keeper leaves, or with an order
+// that is ready to be carried out. A keeper that holds nothing leaves with its
+// last user; one for which nothing lives when it has been alone for a while.
+func (k *Keeper) await(ctx context.Context, quit func(), l *unix.Listener) *order {
+	alone := time.NewTimer(lonely)
+	defer alone.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -65,20 +59,17 @@ func (k *Keeper) await(ctx context.Context, l *unix.Listener, news <-chan struct
 				return o
 			}
 			o.refuse(err)
-			continue
-		case <-news:
-		case <-first.C:
-		}
-		if k.isIdle() {
-			return nil
+		case <-k.less:
+			if k.holdsNothing() && k.leave(quit) {
+				return nil
+			}
+			alone.Reset(lonely)
+		case <-alone.C:
+			if k.leave(quit) {
+				return nil
+			}
 		}
 	}
-}
-
-func (k *Keeper) onIdle(f func()) {
-	k.mu.Lock()
-	defer k.mu.Unlock()
-	k.idle = f
 }
 
 // accept serves whoever connects, until l is closed. The next user is heard when
@@ -95,6 +86,11 @@ func (k *Keeper) accept(ctx context.Context, l *unix.Listener, work *sync.WaitGr
 		}
 		work.Go(func() {
 			k.turn.Lock()
+			if ctx.Err() != nil { // it asks the next keeper
+				k.turn.Unlock()
+				_ = conn.Close()
+				return
+			}
 			k.converse(ctx, newLine(conn, k.orders))
 		})
 	}
@@ -103,6 +99,7 @@ func (k *Keeper) accept(ctx context.Context, l *unix.Listener, work *sync.WaitGr
 // converse answers one user until its channel ends. It has the turn, and gives
 // it back.
 func (k *Keeper) converse(ctx context.Context, l *line) {
+	defer k.poke()
 	defer k.turn.Unlock()
 	e := exchange.NewEndpoint(l, exchange.Options{Handlers: k.handlers(), Window: window})
 	l.endpoint = e

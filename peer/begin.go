@@ -71,7 +71,7 @@ func (g *generation) isNews(err error) bool {
 		return true
 	}
 	select {
-	case <-g.process(false).Exited():
+	case <-g.process().Exited():
 		return false
 	default:
 		return !errors.Is(err, context.Canceled)

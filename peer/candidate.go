@@ -16,6 +16,7 @@ import (
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/internal/version"
 	"github.com/seed-04209a44/peerd/journal"
+	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/profiles"
 )
 
@@ -36,13 +37,14 @@ type Answer struct {
 	Version  string `json:"version"`
 	Formats  [2]int `json:"formats"`            // of handovers, the oldest and the newest it reads
 	Journal  int    `json:"journal"`            // newest format of a journal it reads
+	Keeper   int    `json:"keeper"`             // the protocol in which it talks to a keeper
 	Profile  string `json:"profile,omitempty"`  // what is wrong with the profile
 	StateDir string `json:"stateDir,omitempty"` // where it would look for its state
 }
 
 // Check answers for this program. It reads the profile and opens nothing else.
 func Check(q Question) Answer {
-	a := Answer{Version: version.String(), Formats: [2]int{handoverOldest, handoverFormat}, Journal: journal.FormatVersion}
+	a := Answer{Version: version.String(), Formats: [2]int{handoverOldest, handoverFormat}, Journal: journal.FormatVersion, Keeper: keeper.Own().Protocol.Newest}
 	plan, err := profiles.Load(q.Profile, profiles.LoadOptions{UID: os.Geteuid(), Replicas: q.Replicas})
 	if err != nil {
 		a.Profile = err.Error()
@@ -86,7 +88,7 @@ func (p *Peer) candidate(ctx context.Context, path string) (*candidate, error) {
 	plan, _ := p.currentPlan()
 	c.answer, err = ask(ctx, path, Question{Format: handoverFormat, Journal: journal.FormatVersion, Profile: p.opts.Profile, Replicas: scales})
 	if err == nil {
-		err = c.answer.fault(plan.Peer.StateDir)
+		err = c.answer.fault(plan.Peer.StateDir, p.keeper.Speaks().Protocol)
 	}
 	if err != nil {
 		return nil, control.Errorf(control.CodeInvalid, "%s cannot take over: %v; this peerd goes on", path, err)
@@ -147,12 +149,14 @@ func ask(ctx context.Context, path string, q Question) (a Answer, err error) {
 }
 
 // fault says why this peer cannot be handed to a program that answers so.
-func (a Answer) fault(stateDir string) error {
+func (a Answer) fault(stateDir string, keepers keeper.Range) error {
 	switch {
 	case handoverFormat < a.Formats[0] || handoverFormat > a.Formats[1]:
 		return fmt.Errorf("version %s takes handovers of format %d to %d, and this is format %d: go by way of a version between the two", a.Version, a.Formats[0], a.Formats[1], handoverFormat)
 	case journal.FormatVersion > a.Journal:
 		return fmt.Errorf("version %s reads journals up to format %d, and this one has format %d: it is too old", a.Version, a.Journal, journal.FormatVersion)
+	case !keepers.Has(a.Keeper):
+		return fmt.Errorf("version %s talks to keepers by protocol %d, and the one that runs answers %d to %d: go by way of a version between the two", a.Version, a.Keeper, keepers.Oldest, keepers.Newest)
 	case a.Profile != "":
 		return fmt.Errorf("version %s does not accept the profile: %s", a.Version, a.Profile)
 	case a.StateDir != stateDir:

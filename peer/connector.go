@@ -132,10 +132,7 @@ func (p *Peer) dialer(m membership) func(context.Context, string) (exchange.Chan
 		o := websocket.DialOptions{Options: fleetSocket}
 		if strings.HasPrefix(endpoint, "wss:") {
 			// Read anew each time: certificates are replaced while the peer runs.
-			conf, err := websocket.ClientTLS(websocket.TLSSettings{
-				KeyStore:   websocket.Store{Path: m.tls.Cert, KeyPath: m.tls.Key},
-				TrustStore: websocket.Store{Path: m.tls.CA},
-			})
+			conf, err := connectorTLS(m.tls)
 			if err != nil {
 				return nil, err
 			}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"net"
 	"os"
-	"time"
 
 	"github.com/seed-04209a44/peerd/api"
 	"github.com/seed-04209a44/peerd/control"
@@ -164,20 +163,6 @@ func (h *Handover) listener(name, address string, listen func(string) (net.Liste
 		return listen(address)
 	}
 	return api.TakeOver(f)
-}
-
-// upgraded is how the upgrade that led here went, once all is well; nil without
-// one.
-func (h *Handover) upgraded(now time.Time, version string) *control.Upgrade {
-	if h == nil {
-		return nil
-	}
-	u := h.doc.Upgrade
-	u.TookMs = now.Sub(u.At).Milliseconds()
-	if !h.doc.Back {
-		u.Outcome, u.To = "upgraded", version
-	}
-	return &u
 }
 
 // recall takes over what another peer's launcher knew.

@@ -12,10 +12,11 @@ import (
 	"github.com/seed-04209a44/peerd/supervisor"
 )
 
-// Signal implements supervisor.Handle. Before the spawn it calls it off.
+// Signal implements supervisor.Handle. Before the spawn it calls it off; one
+// that is just being taken up gets it then.
 func (g *generation) Signal(sig syscall.Signal) {
 	g.stopping()
-	if proc := g.process(true); proc != nil {
+	if proc := g.victim(func() { g.Signal(sig) }); proc != nil {
 		g.orderly(func() {
 			if err := proc.Signal(sig); err != nil {
 				g.log.Warn("cannot signal", "signal", sig.String(), "error", err)
@@ -30,7 +31,7 @@ const killPatience = 5 * time.Second
 // Kill implements supervisor.Handle.
 func (g *generation) Kill() {
 	g.stopping()
-	proc := g.process(true)
+	proc := g.victim(g.Kill)
 	g.dead()
 	if proc == nil {
 		return
@@ -44,15 +45,39 @@ func (g *generation) Kill() {
 	})
 }
 
-// process returns the spawned process; with callOff, a spawn that has not
-// happened yet will not.
-func (g *generation) process(callOff bool) *keeper.Process {
+// victim returns the process to be stopped. Where there is none yet, a spawn
+// that has not happened will not, and again is done when one that lives already
+// is taken up.
+func (g *generation) victim(again func()) *keeper.Process {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	if g.proc == nil && callOff {
+	if g.proc != nil {
+		return g.proc
+	}
+	g.missed = again
+	if !g.resumed {
 		g.unwanted = errUnwanted
 		g.dead()
 	}
+	return nil
+}
+
+// takeUp owns a process that an earlier peer has spawned. What it was told before
+// it was found is told now.
+func (g *generation) takeUp(proc *keeper.Process, out *keeper.Capture, startedAt time.Time) {
+	g.mu.Lock()
+	g.proc, g.output, g.spawnedAt = proc, out, startedAt
+	missed := g.missed
+	g.mu.Unlock()
+	if missed != nil {
+		missed()
+	}
+}
+
+// process returns the spawned process, nil before.
+func (g *generation) process() *keeper.Process {
+	g.mu.Lock()
+	defer g.mu.Unlock()
 	return g.proc
 }
 
@@ -110,7 +135,7 @@ func (g *generation) capture() *keeper.Capture {
 }
 
 func (g *generation) members() []process.Member {
-	if proc := g.process(false); proc != nil {
+	if proc := g.process(); proc != nil {
 		return proc.Members()
 	}
 	return nil
@@ -120,7 +145,7 @@ func (g *generation) members() []process.Member {
 var errNotSpawned = errors.New("it has no process")
 
 func (g *generation) sample() (process.Usage, error) {
-	proc := g.process(false)
+	proc := g.process()
 	if proc == nil {
 		return process.Usage{}, errNotSpawned
 	}

@@ -31,7 +31,7 @@ func (p *Peer) handlers() *exchange.Mux {
 	control.Handle(m, control.OpGraph, p.graph)
 	control.Handle(m, control.OpPlan, p.planOf)
 	control.Handle(m, control.OpReload, p.reload)
-	control.Handle(m, control.OpUpgrade, p.upgrade)
+	control.Handle(m, control.OpUpgrade, recorded(p, p.upgrade))
 	control.Handle(m, control.OpSnapshot, p.snapshot)
 	control.Handle(m, control.OpStatus, p.status)
 	return m

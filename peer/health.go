@@ -1,10 +1,13 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"maps"
 	"sync"
 
+	"github.com/seed-04209a44/peerd/ccp"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/probe"
 	"github.com/seed-04209a44/peerd/profiles"
@@ -74,9 +77,9 @@ var verdictOf = map[probe.Health]supervisor.Health{
 
 // askHealth is the check of a component's own word.
 func (g *generation) askHealth(ctx context.Context) (ok bool, detail string) {
-	l := g.currentLink()
-	if l == nil {
-		return false, "the component has no channel"
+	l, err := g.joinedLink(ctx)
+	if err != nil {
+		return false, err.Error()
 	}
 	h, err := l.client.HealthCheck(ctx)
 	if err != nil {
@@ -97,22 +100,70 @@ func (g *generation) outgrown(used, limit int64) {
 func (g *generation) Update(spec *profiles.Spec) {
 	g.latest.Store(spec)
 	g.l.work.Go(g.relimit)
-	l := g.currentLink()
-	if l == nil || len(spec.Loggers) == 0 {
-		return
+	if l := g.currentLink(); l != nil {
+		g.l.work.Go(func() {
+			if err := g.relevel(l); err != nil {
+				g.log.Warn("cannot change the log levels", "error", err)
+			}
+		})
 	}
-	g.l.work.Go(func() {
-		if _, err := l.client.SetLogLevel(g.ctx, spec.Loggers); err != nil {
-			g.log.Warn("cannot change the log levels", "error", err)
+}
+
+// firstLevel is what a component's root logger begins with when nobody says
+// anything.
+const firstLevel = "info"
+
+// relevel sets the levels of the latest definition, where they are others than
+// before. A logger that it does not name any more goes by the root's level again.
+func (g *generation) relevel(l *link) error {
+	g.releveling.Lock()
+	defer g.releveling.Unlock()
+	old, spec := g.leveled, g.definition()
+	if maps.Equal(old, spec.Loggers) {
+		return nil
+	}
+	levels, err := g.levelsAfter(l, old, spec)
+	if err == nil && len(levels) > 0 {
+		_, err = l.client.SetLogLevel(g.ctx, levels)
+	}
+	if err == nil {
+		g.leveled = spec.Loggers
+	}
+	return err
+}
+
+// levelsAfter are the levels to be set where old ones are in force.
+func (g *generation) levelsAfter(l *link, old map[string]string, spec *profiles.Spec) (map[string]string, error) {
+	levels := g.l.levels.with(supervisor.KeyOf(spec), spec.Loggers)
+	root, named := levels["root"]
+	if _, was := old["root"]; was && !named {
+		root = firstLevel
+	}
+	for name := range old {
+		if _, named := levels[name]; named {
+			continue
 		}
-	})
+		if root == "" {
+			now, err := l.client.DataOnce(g.ctx, ccp.LogLevels)
+			var inForce map[string]string
+			if err == nil {
+				err = now.Value(ccp.LogLevels, &inForce)
+			}
+			if err != nil {
+				return nil, err
+			}
+			root = cmp.Or(inForce["root"], firstLevel)
+		}
+		levels[name] = root
+	}
+	return levels, nil
 }
 
 // relimit enforces the limits of the latest definition.
 func (g *generation) relimit() {
 	g.relimiting.Lock()
 	defer g.relimiting.Unlock()
-	proc := g.process(false)
+	proc := g.process()
 	if proc == nil {
 		return
 	}

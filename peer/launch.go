@@ -50,6 +50,7 @@ func (l *launcher) generation(ctx context.Context, spec *profiles.Spec, gen uint
 		l: l, spec: spec, number: gen, sink: sink,
 		log: l.log.With("component", spec.Name, "application", spec.Application.GUID, "generation", gen),
 		ctx: ctx, cancel: cancel, alive: alive, dead: dead, background: make(chan struct{}),
+		leveled: spec.Loggers,
 	}
 }
 
@@ -59,6 +60,7 @@ type generation struct {
 	l       *launcher
 	spec    *profiles.Spec
 	number  uint64
+	resumed bool // spawned by an earlier peer
 	sink    supervisor.Sink
 	log     hclog.Logger
 	ctx     context.Context // ends when nobody wants this generation any more
@@ -68,11 +70,16 @@ type generation struct {
 	health  monitor
 	preStop sync.Once
 	up      sync.Once // for what follows a start
+	joining sync.Once // closes joined
 
 	isReady    atomic.Bool   // a plain process passed its readiness
 	saidReady  atomic.Bool   // it was shown to be ready, at least; nobody may have heard yet
 	stopTold   atomic.Bool   // the preStop hook has had its turn
 	background chan struct{} // closed when a program that forks has done so
+	joined     chan struct{} // of one that was taken up: closed when its channel has been tried; nil: it was launched
+
+	releveling sync.Mutex        // guards the following field
+	leveled    map[string]string // levels that the component has from its definition
 
 	latest     atomic.Pointer[profiles.Spec] // of live changes; nil: none yet
 	relimiting sync.Mutex                    // one change of the limits at a time, the latest last
@@ -88,6 +95,7 @@ type generation struct {
 	reloading bool      // it said so, and not yet that it is ready again
 	stopBegan time.Time // when its stop began; zero before
 	unwanted  error     // why it must not be spawned any more
+	missed    func()    // the last order to stop for which there was no process yet
 	slot      bool      // a place among the starting ones is held
 }
 

@@ -169,19 +169,23 @@ const askPatience = 2 * time.Second
 // Ask implements supervisor.Handle.
 func (g *generation) Ask(budget time.Duration, reason string) {
 	g.stopping()
-	l := g.currentLink()
-	if l == nil {
+	if g.currentLink() == nil && g.joined == nil {
 		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvAskFailed, Detail: "the component has no channel yet"})
 		return
 	}
 	end := time.Now().Add(budget)
-	g.orderly(func() { g.l.see("INITIATE_SHUTDOWN", func() { g.initiateShutdown(l, time.Until(end), reason) }) })
+	g.orderly(func() { g.l.see("INITIATE_SHUTDOWN", func() { g.initiateShutdown(time.Until(end), reason) }) })
 }
 
-func (g *generation) initiateShutdown(l *link, budget time.Duration, reason string) {
+func (g *generation) initiateShutdown(budget time.Duration, reason string) {
 	ctx, cancel := context.WithTimeout(g.ctx, min(askPatience, budget))
 	defer cancel()
-	err := l.client.InitiateShutdown(ctx, ccp.Shutdown{StopWaitTimeMs: budget.Milliseconds(), Reason: reason})
+	l, err := g.joinedLink(ctx)
+	if err != nil {
+		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvAskFailed, Detail: err.Error()})
+		return
+	}
+	err = l.client.InitiateShutdown(ctx, ccp.Shutdown{StopWaitTimeMs: budget.Milliseconds(), Reason: reason})
 	if err == nil || g.ctx.Err() != nil {
 		return
 	}
@@ -194,14 +198,31 @@ func (g *generation) initiateShutdown(l *link, budget time.Duration, reason stri
 
 // Call implements supervisor.Commander.
 func (g *generation) Call(ctx context.Context, cmd exchange.Command, each func(exchange.Reply) error) (exchange.Reply, error) {
-	l := g.currentLink()
-	if l == nil {
-		return exchange.Reply{}, fmt.Errorf("%w yet", supervisor.ErrNoChannel)
+	l, err := g.joinedLink(ctx)
+	if err != nil {
+		return exchange.Reply{}, err
 	}
 	if each == nil {
 		return l.endpoint.Call(ctx, cmd)
 	}
 	return l.endpoint.Stream(ctx, cmd, each)
+}
+
+// joinedLink is the channel, once it has been opened anew where an earlier peer
+// had one.
+func (g *generation) joinedLink(ctx context.Context) (*link, error) {
+	if g.joined != nil {
+		select {
+		case <-g.joined:
+		case <-g.ctx.Done():
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		}
+	}
+	if l := g.currentLink(); l != nil {
+		return l, nil
+	}
+	return nil, fmt.Errorf("%w yet", supervisor.ErrNoChannel)
 }
 
 // ProtocolVersion implements supervisor.Commander.
@@ -218,11 +239,11 @@ func (g *generation) ProtocolVersion() string {
 // connecting is what the handshake needs of the process.
 type connecting struct{ g *generation }
 
-func (c connecting) Pid() int                { return c.g.process(false).Identity().Pid }
-func (c connecting) Exited() <-chan struct{} { return c.g.process(false).Exited() }
+func (c connecting) Pid() int                { return c.g.process().Identity().Pid }
+func (c connecting) Exited() <-chan struct{} { return c.g.process().Exited() }
 func (c connecting) Kill()                   {} // the machine decides about force
 
-func (c connecting) Belongs(pid int) bool { return belongs(c.g.process(false), pid) }
+func (c connecting) Belongs(pid int) bool { return belongs(c.g.process(), pid) }
 
 // belongs reports whether pid is part of a process's tree.
 func belongs(p *keeper.Process, pid int) bool {
@@ -255,8 +276,11 @@ func (g *generation) componentConfiguration() (any, error) {
 	if values == nil {
 		values = map[string]any{}
 	}
+	g.releveling.Lock()
+	defer g.releveling.Unlock()
+	g.leveled = g.definition().Loggers
 	return ccp.Configuration{
 		Address: g.spec.Address, Values: values, Arguments: g.spec.Arguments,
-		Secrets: secrets, Loggers: g.l.levels.with(supervisor.KeyOf(g.spec), g.spec.Loggers),
+		Secrets: secrets, Loggers: g.l.levels.with(supervisor.KeyOf(g.spec), g.leveled),
 	}, nil
 }

@@ -197,7 +197,7 @@ func (p *Peer) status(context.Context, unused, progress) (control.PeerStatus, er
 	if p.keeper == nil {
 		st.Warnings = append(slices.Clone(st.Warnings), "no keeper on this platform: components end with this peer, and what they write and how they end is lost while it is away")
 	} else {
-		st.KeeperPid = p.keeper.Pid()
+		st.KeeperPid, st.KeeperVersion = p.keeper.Pid(), p.keeper.Speaks().Version
 	}
 	for _, v := range p.sup.Views() {
 		st.Counts[v.Machine.Status.String()]++

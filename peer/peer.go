@@ -14,12 +14,10 @@ import (
 	"time"
 
 	"github.com/hashicorp/go-hclog"
-	"golang.org/x/sync/errgroup"
 
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/journal"
 	"github.com/seed-04209a44/peerd/keeper"
-	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/profiles"
 	"github.com/seed-04209a44/peerd/supervisor"
@@ -88,25 +86,11 @@ type Peer struct {
 // everything; nothing is started. ErrLocked of the journal says that another
 // peer has the folder.
 func New(o Options) (*Peer, error) {
-	plan, err := profiles.Load(o.Profile, profiles.LoadOptions{UID: os.Geteuid()})
+	plan, j, err := openState(o)
 	if err != nil {
-		return nil, control.Errorf(control.CodeInvalid, "%v", err)
+		return nil, err
 	}
 	set := plan.Peer
-	if err := os.MkdirAll(set.StateDir, 0o700); err != nil {
-		return nil, fmt.Errorf("cannot make the state folder: %w", err)
-	}
-	j, err := journal.Open(set.StateDir, journal.Options{Lock: o.Handover.take(fileJournal)})
-	if err != nil {
-		return nil, fmt.Errorf("cannot use the state folder %s: %w", set.StateDir, err)
-	}
-	scales, err := scalesIn(j)
-	if err == nil && len(scales) > 0 {
-		plan, err = profiles.Load(o.Profile, loadOptions(scales))
-	}
-	if err != nil {
-		return nil, errors.Join(err, j.Close())
-	}
 	door, err := openDoor(o.Handover)
 	if err != nil {
 		_ = j.Close()
@@ -121,6 +105,7 @@ func New(o Options) (*Peer, error) {
 		hasten: make(chan struct{}), failed: make(chan error, 1), changed: make(chan struct{}),
 		timetable: timetable{journal: j, stamps: map[supervisor.Key]stamp{}},
 		usage:     usage{latest: map[supervisor.Key]figures{}},
+		clock:     clock{nudged: make(chan struct{}, 1)},
 		primaries: primaries{wake: make(chan struct{}, 1), held: map[string]office{}},
 	}
 	p.passage.init()
@@ -154,6 +139,31 @@ func New(o Options) (*Peer, error) {
 	return p, nil
 }
 
+// openState loads the profile and opens the journal in the state folder that it
+// names.
+func openState(o Options) (*profiles.Plan, *journal.Journal, error) {
+	plan, err := profiles.Load(o.Profile, profiles.LoadOptions{UID: os.Geteuid()})
+	if err != nil {
+		return nil, nil, control.Errorf(control.CodeInvalid, "%v", err)
+	}
+	dir := plan.Peer.StateDir
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return nil, nil, fmt.Errorf("cannot make the state folder: %w", err)
+	}
+	j, err := journal.Open(dir, journal.Options{Lock: o.Handover.take(fileJournal)})
+	if err != nil {
+		return nil, nil, fmt.Errorf("cannot use the state folder %s: %w", dir, err)
+	}
+	scales, err := scalesIn(j)
+	if err == nil && len(scales) > 0 {
+		plan, err = profiles.Load(o.Profile, loadOptions(scales))
+	}
+	if err != nil {
+		return nil, nil, errors.Join(err, j.Close())
+	}
+	return plan, j, nil
+}
+
 // tagOf makes a short word of the state folder, which belongs to one peer.
 func tagOf(stateDir string) string {
 	sum := sha256.Sum256([]byte(stateDir))
@@ -182,164 +192,6 @@ func (p *Peer) close() error {
 		err = errors.Join(err, p.claim.Close())
 	}
 	return err
-}
-
-// Run applies the plan, serves the API, and keeps the components as wanted
-// until ctx ends; then it stops them in reverse order (or keeps them, as
-// onPeerExit says) and returns when nothing of its own is left. It also returns
-// when another program is to go on; Successor is that then.
-func (p *Peer) Run(ctx context.Context) error {
-	defer func() {
-		if err := p.close(); err != nil {
-			p.log.Error("cannot close", "error", err)
-		}
-	}()
-	listeners, server, err := p.listen()
-	if err != nil {
-		return err
-	}
-	work, endWork := context.WithCancel(context.WithoutCancel(ctx))
-	defer endWork()
-	var group errgroup.Group
-	group.Go(func() error {
-		err := ended(p.sup.Run(work))
-		p.launcher.work.Wait()
-		return err
-	})
-	group.Go(func() error {
-		p.usage.run(work, p.sup.Views, p.checkMemory)
-		return nil
-	})
-	// Who calls before everything is taken up waits for the answer.
-	if err := p.begin(work); err != nil {
-		endWork()
-		return errors.Join(err, closeAll(listeners), group.Wait())
-	}
-	serving, served := make(chan error, 1), make(chan struct{})
-	group.Go(func() error {
-		defer close(served)
-		serving <- server.Serve(work, listeners...)
-		return nil
-	})
-	for _, run := range []func(context.Context){p.watch, p.upkeep, p.watchSources, p.schedule, p.elect, p.belong, p.hostController} {
-		group.Go(func() error {
-			run(work)
-			return nil
-		})
-	}
-	p.isReady.Store(true)
-	p.settleUpgrade()
-	if p.opts.Ready != nil {
-		p.opts.Ready()
-	}
-	var cause error
-	var s *succession
-	select {
-	case <-ctx.Done():
-	case cause = <-p.failed:
-	case cause = <-serving:
-	case s = <-p.passage.begun:
-	}
-	stopped := s == nil
-	if stopped {
-		s = p.passage.orStop()
-	}
-	p.isReady.Store(false)
-	if s == nil {
-		p.wind(work)
-		endWork()
-		return errors.Join(cause, group.Wait())
-	}
-	files := p.keep(listeners)
-	server.Retire()
-	<-served
-	endWork()
-	err = group.Wait()
-	p.next = p.successor(s, files, stopped)
-	return errors.Join(cause, err)
-}
-
-// Successor is the program that goes on when Run has returned; nil: none does.
-func (p *Peer) Successor() *Successor { return p.next }
-
-// openDoor opens the way to processes; children of the program before are kept
-// for whoever adopts them.
-func openDoor(h *Handover) (*process.Door, error) {
-	if h != nil {
-		return process.Reopen()
-	}
-	return process.Open()
-}
-
-// ended drops the error that only says that the end was asked for.
-func ended(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return err
-}
-
-// begin applies the first plan on top of what the journal remembers.
-func (p *Peer) begin(ctx context.Context) error {
-	restore, err := p.recover(ctx)
-	if err != nil {
-		return err
-	}
-	plan, _ := p.currentPlan()
-	changes := profiles.Diff(nil, plan)
-	if err := p.remember(restore, changes); err != nil {
-		return err
-	}
-	if err := p.sup.Apply(ctx, plan, changes, restore, "peerd"); err != nil {
-		return err
-	}
-	p.mu.Lock()
-	p.applied = time.Now()
-	p.mu.Unlock()
-	return p.keepScene(plan)
-}
-
-// Hasten makes a stop of the peer in progress lose its patience.
-func (p *Peer) Hasten() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	select {
-	case <-p.hasten:
-	default:
-		close(p.hasten)
-	}
-}
-
-// wind stops every instance in reverse order, by force once hastened.
-func (p *Peer) wind(ctx context.Context) {
-	plan, _ := p.currentPlan()
-	if plan.Peer.OnPeerExit == "keep" {
-		return
-	}
-	views := p.sup.Views()
-	keys := make([]supervisor.Key, len(views))
-	for i, v := range views {
-		keys[i] = v.Key
-	}
-	done := make(chan struct{})
-	go func() {
-		defer close(done)
-		// The cause is not a command: it leaves what operators want as it is.
-		if err := p.sup.Drain(ctx, lifecycle.CauseReload, "peerd shutdown"); err != nil {
-			p.log.Error("cannot stop everything", "error", err)
-		}
-	}()
-	select {
-	case <-done:
-	case <-p.hasten:
-		_ = p.sup.Act(ctx, lifecycle.EvKill, lifecycle.CauseReload, "peerd shutdown, hastened", keys...)
-		<-done
-	}
-	for _, v := range p.sup.Views() {
-		if !v.AtRest() {
-			p.log.Error("cannot be ended, and is left behind", "component", v.Key.String(), "reason", v.Machine.Reason)
-		}
-	}
 }
 
 // escalate ends the peer because a group said so.

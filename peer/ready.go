@@ -78,7 +78,7 @@ func (r *readiness) listen(ctx context.Context) {
 	}
 	watchdog := &watchdog{g: r.g}
 	defer watchdog.stop()
-	err := r.notify.Run(ctx, func(pid int) bool { return belongs(r.g.process(false), pid) }, func(m probe.Message) {
+	err := r.notify.Run(ctx, func(pid int) bool { return belongs(r.g.process(), pid) }, func(m probe.Message) {
 		r.heard(m, watchdog)
 	})
 	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrClosed) {

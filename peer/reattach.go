@@ -19,7 +19,11 @@ func (l *launcher) Reattach(ctx context.Context, spec *profiles.Spec, a supervis
 	if f, ok := l.facts[l.key(spec, a.Generation)]; ok && a.Handed {
 		g.recall(f)
 	}
-	l.work.Go(func() { g.resume(a) })
+	g.joined, g.resumed = make(chan struct{}), true
+	l.work.Go(func() {
+		defer g.join()
+		g.resume(a)
+	})
 	return g
 }
 
@@ -93,9 +97,7 @@ func (g *generation) attach(a supervisor.Adoption, dir string) (*keeper.Process,
 	if err != nil {
 		return nil, l, err
 	}
-	g.mu.Lock()
-	g.proc, g.output, g.spawnedAt = proc, out, l.StartedAt
-	g.mu.Unlock()
+	g.takeUp(proc, out, l.StartedAt)
 	return proc, l, nil
 }
 
@@ -132,6 +134,9 @@ func (g *generation) goOn(ctx context.Context, a supervisor.Adoption, ready *rea
 	}
 }
 
+// join ends the waiting for the channel of a generation that was taken up.
+func (g *generation) join() { g.joining.Do(func() { close(g.joined) }) }
+
 // Pauses between two tries to reach a component, and how long it is tried where
 // it is only to be asked to stop.
 const (
@@ -147,6 +152,7 @@ func (g *generation) rejoinFor(ctx context.Context, dir string, limit time.Durat
 	}
 	ctx, cancel := context.WithTimeout(ctx, limit)
 	defer cancel()
+	defer g.join()
 	for {
 		err := g.connect(ctx, dir)
 		if err == nil {

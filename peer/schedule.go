@@ -2,6 +2,7 @@ package peer
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/seed-04209a44/peerd/lifecycle"
@@ -17,21 +18,24 @@ func (p *Peer) schedule(ctx context.Context) {
 		plan, changed := p.planAndChange()
 		now := wallClock()
 		wake := now.Add(lateness)
+		var errs []error
 		for _, s := range plan.Specs {
 			if s.Schedule == "" {
 				continue
 			}
-			p.attend(ctx, s, now)
+			errs = append(errs, p.attend(ctx, s, now))
 			if at := p.timetable.next(s, now); !at.IsZero() && at.Before(wake) {
 				wake = at
 			}
 		}
+		p.degraded.set("schedule", errors.Join(errs...))
 		timer := time.NewTimer(wake.Sub(now))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
 			return
 		case <-changed:
+		case <-p.clock.nudged:
 		case <-timer.C:
 		}
 		timer.Stop()
@@ -42,36 +46,36 @@ func (p *Peer) schedule(ctx context.Context) {
 // that was set.
 func wallClock() time.Time { return time.Now().Round(0) }
 
-// attend gives one instance what it is owed. A run that is due while the last
-// one still lives is left out.
-func (p *Peer) attend(ctx context.Context, s *profiles.Spec, now time.Time) {
+// attend gives one instance what it is owed. Its error says what could not be
+// remembered; the run takes place all the same.
+func (p *Peer) attend(ctx context.Context, s *profiles.Spec, now time.Time) error {
 	if !s.Enabled {
-		p.degraded.set("schedule", p.timetable.suspend(s))
-		return
+		return p.timetable.forget(supervisor.KeyOf(s)) // what falls due meanwhile is not missed
 	}
-	k := supervisor.KeyOf(s)
 	since, err := p.timetable.since(s, now)
-	p.degraded.set("schedule", err)
 	is := owed(s, since, now)
 	if is == nothing {
-		return
+		return err
 	}
 	given, err := p.passage.order(ctx, "a schedule")
 	if err != nil {
-		return // the next program gives it
+		return nil // the next program gives it
 	}
 	defer given()
-	p.degraded.set("schedule", p.timetable.settle(s, now))
+	err = p.timetable.settle(s, now)
 	by := "schedule " + s.Schedule
 	if is == missed {
-		p.log.Warn("runs were missed", "component", k.String(), "schedule", s.Schedule, "since", since, "missedRuns", s.MissedRuns)
+		p.log.Warn("runs were missed", "component", supervisor.KeyOf(s).String(), "schedule", s.Schedule, "since", since, "missedRuns", s.MissedRuns)
 		by += ", missed"
 	}
 	if is == onTime || s.MissedRuns == "once" {
 		p.runScheduled(ctx, s, by)
 	}
+	return err
 }
 
+// runScheduled starts a run, unless an operator has stopped the instance or the
+// last run still lives.
 func (p *Peer) runScheduled(ctx context.Context, s *profiles.Spec, by string) {
 	k := supervisor.KeyOf(s)
 	v, ok := p.sup.View(k)

@@ -43,6 +43,16 @@ func (p *Peer) listen() ([]net.Listener, *api.Server, error) {
 	return listeners, server, nil
 }
 
+// leaveSockets has listeners leave their sockets where they are when they are
+// closed: the program before goes on with them.
+func leaveSockets(listeners []net.Listener) {
+	for _, l := range listeners {
+		if f, err := api.Keep(l); err == nil {
+			_ = f.Close()
+		}
+	}
+}
+
 func closeAll(listeners []net.Listener) error {
 	var err error
 	for _, l := range listeners {

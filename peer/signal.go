@@ -39,7 +39,7 @@ func signalLeader(v *supervisor.View, sig syscall.Signal) error {
 	if g == nil {
 		return errNotSpawned
 	}
-	proc := g.process(false)
+	proc := g.process()
 	if proc == nil {
 		return errNotSpawned
 	}

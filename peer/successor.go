@@ -1,17 +1,14 @@
 package peer
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net"
 	"os"
-	"time"
 
 	"github.com/hashicorp/go-hclog"
 
 	"github.com/seed-04209a44/peerd/api"
-	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/process"
 )
 
@@ -46,12 +43,23 @@ func (p *Peer) keep(listeners []net.Listener) map[string]*os.File {
 	return files
 }
 
+// letGo ends this peer so that s goes on: nobody is left without an answer, and
+// end waits until nothing is under way any more.
+func (p *Peer) letGo(s *succession, listeners []net.Listener, server *api.Server, end func() error) *Successor {
+	files := p.keep(listeners)
+	server.Retire()
+	if err := end(); err != nil {
+		p.log.Warn("not everything ended as it should", "error", err)
+	}
+	return p.successor(s, files)
+}
+
 // successor gathers what the next program needs to know, when all that this peer
 // had under way is over.
-func (p *Peer) successor(s *succession, files map[string]*os.File, stop bool) *Successor {
+func (p *Peer) successor(s *succession, files map[string]*os.File) *Successor {
 	plan, _ := p.currentPlan()
 	doc := document{
-		Format: handoverFormat, Upgrade: s.upgrade, Program: p.program, Stop: stop, Handover: s.state,
+		Format: handoverFormat, Upgrade: s.upgrade, Program: p.program, Handover: s.state,
 		Socket: plan.Peer.Socket, Listen: plan.Peer.Listen,
 	}
 	for _, v := range p.sup.Views() {
@@ -118,30 +126,4 @@ func become(path string, argv, env []string, doc document, files map[string]*os.
 	}
 	files[fileDocument] = f
 	return process.Become(path, argv, env, files)
-}
-
-// settleUpgrade keeps how the upgrade went that led to this program.
-func (p *Peer) settleUpgrade() {
-	p.opts.Handover.Accept()
-	u := p.opts.Handover.upgraded(time.Now(), p.opts.Version)
-	if u == nil {
-		return
-	}
-	p.passage.note(u)
-	if u.Outcome == "upgraded" {
-		p.log.Info("upgraded", "from", u.From, "to", u.To, "by", u.By, "ms", u.TookMs)
-	} else {
-		p.log.Error("the upgrade failed; the program before it goes on", "from", u.From, "to", u.To, "by", u.By, "detail", u.Detail)
-	}
-	p.degraded.set("journal", p.journal.Put(upgradeKey, rawJSON(u)))
-}
-
-// pastUpgrade is the latest upgrade that the journal knows of, nil without one.
-func (p *Peer) pastUpgrade() *control.Upgrade {
-	raw, err := p.journal.Get(upgradeKey)
-	var u control.Upgrade
-	if err != nil || raw == nil || json.Unmarshal(raw, &u) != nil {
-		return nil
-	}
-	return &u
 }

@@ -43,7 +43,7 @@ func (t *timetable) since(s *profiles.Spec, now time.Time) (time.Time, error) {
 			known = json.Unmarshal(raw, &is) == nil
 		}
 	}
-	if known && is.Schedule == s.Schedule && is.At.Sub(now) <= lateness {
+	if known && is.Schedule == s.Schedule && is.At.Sub(now) <= secondTime(s) {
 		t.stamps[k] = is
 		return is.At, nil
 	}
@@ -67,25 +67,16 @@ func (t *timetable) put(k supervisor.Key, is stamp) error {
 	return t.journal.Put(stampKey(k), raw)
 }
 
-// forget drops what is known of an instance that is timed no more.
+// forget drops what is known of an instance that is timed no more, if anything.
 func (t *timetable) forget(k supervisor.Key) error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	delete(t.stamps, k)
-	return t.journal.Put(stampKey(k), nil)
-}
-
-// suspend forgets s while it is not to run: what falls due meanwhile is not
-// missed.
-func (t *timetable) suspend(s *profiles.Spec) error {
-	k := supervisor.KeyOf(s)
-	t.mu.Lock()
 	_, known := t.stamps[k]
-	t.mu.Unlock()
 	if raw, err := t.journal.Get(stampKey(k)); !known && raw == nil {
 		return err
 	}
-	return t.forget(k)
+	delete(t.stamps, k)
+	return t.journal.Put(stampKey(k), nil)
 }
 
 // next is when a timed instance is due next, seen at now; zero for others.
@@ -101,6 +92,20 @@ func (t *timetable) next(s *profiles.Spec, now time.Time) time.Time {
 // lateness is how late a run may begin and still count as that run: the
 // scheduler looks at the clock at least this often.
 const lateness = time.Minute
+
+// maxSecondTime is how far the clock may be set back for the times of day that
+// come a second time to be known as that.
+const maxSecondTime = 3 * time.Hour
+
+// secondTime is how far the clock may be set back for s to wait until it is where
+// it was. What is due at a certain time of day does not run twice for one such
+// time; what is due again and again goes on by the new clock.
+func secondTime(s *profiles.Spec) time.Duration {
+	if _, hour := fieldsOf(s.Schedule); hour {
+		return maxSecondTime
+	}
+	return lateness
+}
 
 // due is what a timed instance is owed.
 type due uint8

@@ -76,7 +76,7 @@ func instant(t *testing.T, text string) time.Time {
 }
 
 // A timetable begins with the present, is kept over peers, and begins anew where
-// the schedule changes, the instance rests or the clock is set back.
+// the schedule changes, the instance is forgotten or the clock is set back.
 func TestTimetable(t *testing.T) {
 	dir := t.TempDir()
 	var table *timetable
@@ -117,7 +117,14 @@ func TestTimetable(t *testing.T) {
 	want("the clock is set back", ten, ten)
 	s.Schedule = "CRON_TZ=UTC 30 * * * *"
 	want("another schedule", day, day)
-	if err := table.suspend(s); err != nil {
+	s.Schedule = "CRON_TZ=UTC 0 12 * * *"
+	noon := instant(t, "2026-03-01T12:00:00Z")
+	if err := table.settle(s, noon); err != nil {
+		t.Fatal(err)
+	}
+	want("a time of day, and the clock is set back", noon.Add(-time.Hour), noon)
+	want("and by far", noon.Add(-4*time.Hour), noon.Add(-4*time.Hour))
+	if err := table.forget(supervisor.KeyOf(s)); err != nil {
 		t.Fatal(err)
 	}
 	want("it has rested", day.Add(time.Hour), day.Add(time.Hour))

@@ -2,6 +2,7 @@ package process
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -56,35 +57,35 @@ func TestAdoptAfterTheKeepersDeath(t *testing.T) {
 }
 
 // The keeper lives and waits for its child itself; we learn the exit from the
-// pidfd, where the kernel keeps it.
+// zombie, before it can wait, or from the pidfd, where the kernel keeps it.
 func TestAdoptTheChildOfALivingKeeper(t *testing.T) {
-	d := newDoor(t)
-	dir := t.TempDir()
-	k := start(t, d, helper("keeper "+dir))
-	p, err := d.Adopt(readIdentity(t, filepath.Join(dir, "identity")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.Release()
-	if err := k.leader.signal(unix.SIGSTOP); err != nil { // it cannot wait at once
-		t.Fatal(err)
-	}
-	tell(t, filepath.Join(dir, "go"))
-	eventually(t, "the child is a zombie", func() bool { s, _ := readStat(p.Identity().Pid); return s.state == 'Z' })
-	select {
-	case <-p.Exited():
-		t.Errorf("the exit is told before it can be known: %+v", p.Exit())
-	case <-time.After(20 * time.Millisecond):
-	}
-	if err := k.leader.signal(unix.SIGCONT); err != nil {
-		t.Fatal(err)
-	}
-	await(t, "exit of the adopted", p.Exited())
-	switch got := p.Exit(); {
-	case got.Code == -1 && got.Reason != "": // an older kernel: unknown, with the reason
-		t.Log(got.Reason)
-	case got.Code != 37:
-		t.Errorf("exit is %+v, want 37", got)
+	for _, late := range []bool{true, false} {
+		t.Run(fmt.Sprintf("late=%v", late), func(t *testing.T) {
+			d := newDoor(t)
+			dir := t.TempDir()
+			k := start(t, d, helper("keeper "+dir))
+			p, err := d.Adopt(readIdentity(t, filepath.Join(dir, "identity")))
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.Release()
+			if late {
+				if err := k.leader.signal(unix.SIGSTOP); err != nil {
+					t.Fatal(err)
+				}
+			}
+			tell(t, filepath.Join(dir, "go"))
+			await(t, "exit of the adopted", p.Exited())
+			switch got := p.Exit(); {
+			case !late && got.Code == -1 && got.Reason != "": // an older kernel: unknown, with the reason
+				t.Log(got.Reason)
+			case got.Code != 37:
+				t.Errorf("exit is %+v, want 37", got)
+			}
+			if err := k.leader.signal(unix.SIGCONT); err != nil {
+				t.Fatal(err)
+			}
+		})
 	}
 }
 

@@ -21,6 +21,33 @@ func (c *credential) attribute() *syscall.Credential {
 	return &syscall.Credential{Uid: c.UID, Gid: c.GID}
 }
 
+// mayEnter reports whether the mode of a folder lets c in. Where that cannot be
+// told, it does. (An access list may say otherwise; this explains an error that
+// has happened, and prevents none.)
+func (c *credential) mayEnter(dir string) bool {
+	info, err := os.Stat(dir)
+	if err != nil {
+		return true
+	}
+	st, ok := info.Sys().(*syscall.Stat_t)
+	uid, gid := uint32(os.Geteuid()), uint32(os.Getegid())
+	if c != nil {
+		uid, gid = c.UID, c.GID
+	}
+	mode := info.Mode().Perm()
+	switch {
+	case !info.IsDir():
+		return false
+	case !ok || uid == 0:
+		return true
+	case st.Uid == uid:
+		return mode&0o100 != 0
+	case st.Gid == gid:
+		return mode&0o010 != 0
+	}
+	return mode&0o001 != 0
+}
+
 // lookup resolves names or ids. Without a group it is the user's own; a user
 // given by an id that has no entry gets the group of the same number.
 func lookup(userName, groupName string) (*credential, error) {

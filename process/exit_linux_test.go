@@ -11,6 +11,53 @@ import (
 	"time"
 )
 
+// How an adopted process ended is known though its parent never waits for it.
+func TestExitOfAZombieThatNobodyReaps(t *testing.T) {
+	for script, want := range map[string]Exit{
+		"exit 37":          {Code: 37},
+		"exit 0":           {Code: 0},
+		"kill -USR1 $$":    {Code: -1, Signal: "SIGUSR1"},
+		"kill -KILL $$; x": {Code: -1, Signal: "SIGKILL"},
+	} {
+		d := newDoor(t)
+		r, w, err := os.Pipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := shell("mkfifo $0.go; (read x <$0.go; " + strings.ReplaceAll(script, "$$", "$(sh -c 'echo $PPID')") + ") & echo $!; exec sleep 1000")
+		s.Args = append(s.Args, filepath.Join(t.TempDir(), "zombie"))
+		s.Stdout = w
+		lazy := start(t, d, s)
+		_ = w.Close()
+		var pid int
+		if _, err := fmt.Fscan(r, &pid); err != nil {
+			t.Fatal(err)
+		}
+		_ = r.Close()
+		id, err := Identify(pid)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := d.Adopt(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		eventually(t, "its parent waits for nobody", func() bool { return CommandName(lazy.Identity().Pid) == "sleep" })
+		if err := os.WriteFile(s.Args[len(s.Args)-1]+".go", []byte("\n"), 0); err != nil {
+			t.Fatal(err)
+		}
+		await(t, "exit", p.Exited())
+		if got := p.Exit(); got.Code != want.Code || got.Signal != want.Signal || got.Reason != "" {
+			t.Errorf("%s: %+v, want %+v", script, got, want)
+		}
+		if now, err := readStat(pid); err != nil || now.state != 'Z' {
+			t.Errorf("%s: %+v, %v; want a zombie", script, now, err)
+		}
+		p.Release()
+		_ = lazy.Kill(t.Context())
+	}
+}
+
 // All 263 distinct ends, as the waiter sees them.
 func TestExitIsExact(t *testing.T) {
 	d := newDoor(t)

@@ -90,9 +90,10 @@ func readable(fd int) bool {
 	}
 }
 
-// reap reads the status of an ended process: by wait when it is our child,
-// from the pidfd when somebody else reaped it. false: it is a zombie that its
-// parent has not waited for yet.
+// reap reads the status of an ended process: by wait when it is our child, from
+// the pidfd when somebody else has reaped it, and from /proc before. false: it
+// is a zombie that its parent has not waited for yet, and of which we may not
+// know more.
 func (l *pidLeader) reap(pidfd int) (Exit, bool) {
 	var status unix.WaitStatus
 	pid, err := wait4(l.pid, &status)
@@ -103,7 +104,7 @@ func (l *pidLeader) reap(pidfd int) (Exit, bool) {
 		return Exit{}, false
 	}
 	if !reaped(pidfd) {
-		return Exit{}, false
+		return exitOfZombie(l.pid, pidfd)
 	}
 	return exitOfStranger(pidfd), true
 }

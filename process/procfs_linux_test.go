@@ -2,6 +2,7 @@ package process
 
 import (
 	"os"
+	"strings"
 	"testing"
 	"time"
 
@@ -32,11 +33,27 @@ func TestParseStatWithAnyCommand(t *testing.T) {
 	})
 }
 
+func TestZombieStatus(t *testing.T) {
+	rest := strings.Repeat(" 0", 47)
+	for line, want := range map[string]int{
+		"42 (a) b) Z 7" + rest + " 9472\n":  9472,
+		"42 (a) Z 7" + rest + " 15 1 2\n":   15, // a later kernel's
+		"42 (a) Z 7" + rest[2:] + " 9472\n": -1, // an earlier one's
+		"42 (a) S 7" + rest + " 9472\n":     -1,
+		"42 (a) Z":                          -1,
+	} {
+		status, ok := zombieStatus([]byte(line))
+		if ok != (want >= 0) || ok && int(status) != want {
+			t.Errorf("%q: %d, %v", line, status, ok)
+		}
+	}
+}
+
 func FuzzParseStat(f *testing.F) {
 	f.Add([]byte("42 (x) S 7 1 1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 5 0 0 0"))
 	f.Add([]byte("42 (x) "))
 	f.Add([]byte(")("))
-	f.Fuzz(func(t *testing.T, line []byte) { _, _ = parseStat(line) })
+	f.Fuzz(func(t *testing.T, line []byte) { _, _ = parseStat(line); _, _ = zombieStatus(line) })
 }
 
 func TestIdentify(t *testing.T) {

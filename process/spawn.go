@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"syscall"
 	"time"
 
@@ -28,10 +29,16 @@ func files(s Spec, null *os.File) []uintptr {
 	return files
 }
 
-// explain tells a missing folder or interpreter from a missing executable,
-// which the kernel does not.
+// explain tells a folder that is missing or closed, and a missing interpreter,
+// from what is wrong with the executable; the kernel does not.
 func explain(s Spec, err error) error {
-	if !errors.Is(err, syscall.ENOENT) {
+	switch {
+	case errors.Is(err, syscall.EACCES), errors.Is(err, syscall.ENOTDIR):
+		if at := closedFolder(s); at != "" {
+			return fmt.Errorf("working directory %q, at %s: %w", s.Dir, at, err)
+		}
+		return err
+	case !errors.Is(err, syscall.ENOENT):
 		return err
 	}
 	if s.Dir != "" && !exists(s.Dir) {
@@ -41,6 +48,32 @@ func explain(s Spec, err error) error {
 		return fmt.Errorf("its interpreter or dynamic linker: %w", err)
 	}
 	return err
+}
+
+// closedFolder finds the first on the way to the working directory that s cannot
+// enter; "": it can enter all.
+func closedFolder(s Spec) string {
+	if s.Dir == "" {
+		return ""
+	}
+	who, err := lookup(s.User, s.Group)
+	if err != nil {
+		return ""
+	}
+	dir := filepath.Clean(s.Dir)
+	var way []string
+	for at := dir; ; at = filepath.Dir(at) {
+		way = append(way, at)
+		if at == filepath.Dir(at) {
+			break
+		}
+	}
+	for _, at := range slices.Backward(way) {
+		if !who.mayEnter(at) {
+			return at
+		}
+	}
+	return ""
 }
 
 // abandon ends a child that cannot be followed.

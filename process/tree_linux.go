@@ -112,17 +112,25 @@ func (m roster) usage() (Usage, error) {
 	return u, err
 }
 
-// Pauses between two looks at a tree whose end nobody announces.
+// Pauses between two looks at a tree whose end nobody announces, while its
+// members come and go.
 const (
 	firstLook = 5 * time.Millisecond
 	lastLook  = time.Second
 )
 
-// waitEmpty looks again and again, ever more rarely until the next signal.
+// waitEmpty waits for the end of one member after the other, asleep. Where they
+// come and go, or cannot be waited for (EMFILE), it looks again and again, ever
+// more rarely until the next signal.
 func (m roster) waitEmpty(done <-chan struct{}) bool {
 	for pause := firstLook; ; pause = min(2*pause, lastLook) {
-		if stats, err := m.stats(time.Now()); err == nil && len(stats) == 0 {
+		began := time.Now()
+		stats, err := m.stats(began)
+		if err == nil && len(stats) == 0 {
 			return true
+		}
+		if err == nil && outlast(stats[0], done) && time.Since(began) > lastLook {
+			pause = firstLook
 		}
 		select {
 		case <-done:
@@ -132,6 +140,30 @@ func (m roster) waitEmpty(done <-chan struct{}) bool {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// outlast waits until a process has ended. false: done was closed before, or it
+// cannot be waited for.
+func outlast(s stat, done <-chan struct{}) bool {
+	fd, err := unix.PidfdOpen(s.pid, 0)
+	if err != nil {
+		return ignoreGone(err) == nil
+	}
+	l, err := newLeader(s.pid, fd)
+	if err != nil {
+		return false
+	}
+	defer l.close()
+	if now, err := readStat(s.pid); err != nil || now.start != s.start {
+		return true
+	}
+	raw, err := l.file.SyscallConn()
+	if err != nil {
+		return false
+	}
+	stop := afterDone(done, l.interrupt)
+	defer stop()
+	return raw.Read(func(fd uintptr) bool { return readable(int(fd)) }) == nil
 }
 
 // cgroupHolder holds by a cgroup folder, in v2 or in v1.

@@ -267,3 +267,21 @@ func TestEmptyIsToldThoughAnotherReleases(t *testing.T) {
 		}
 	})
 }
+
+// The end of a tree that outlives its leader is waited for asleep.
+func TestALeftTreeIsWaitedForAsleep(t *testing.T) {
+	eachContainment(t, func(t *testing.T, d *Door) {
+		p := start(t, d, shell("setsid sleep 1000 & exit 0"))
+		await(t, "exit", p.Exited())
+		timer := time.NewTimer(time.Hour)
+		defer timer.Stop()
+		eventually(t, "nothing runs for longer than between two looks", func() bool {
+			return testing.AllocsPerRun(1, func() {
+				timer.Reset(lastLook * 3 / 2)
+				<-timer.C
+			}) == 0
+		})
+		_ = p.Kill(t.Context())
+		await(t, "end of the tree", p.Empty())
+	})
+}

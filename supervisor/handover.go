@@ -245,7 +245,7 @@ func (a *actor) goOn(ctx context.Context, effects []lifecycle.Effect, live []byt
 		m := &a.machine
 		a.adopt(ctx, Adoption{Generation: m.Generation, Status: m.Status, State: m.State, Live: live, Handed: true})
 	}
-	_ = a.carryOut(ctx, effects)
+	_ = a.carryOut(ctx, effects) // nothing was reported that it could refuse
 	if mon, ok := a.handle.(Monitor); ok && a.machine.Status == lifecycle.Running {
 		mon.StartHealth(a.spec)
 	}

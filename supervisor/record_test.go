@@ -10,14 +10,14 @@ import (
 	"github.com/seed-04209a44/peerd/supervisor"
 )
 
-// A journal that refuses for hours costs memory up to a bound. What is given up
+// A journal that refuses for long costs memory up to a bound. What is given up
 // is told by the record after it, and the end of the process is not among it.
 func TestWhatAJournalRefusesForTooLong(t *testing.T) {
 	behave := map[string]behaviour{"a": {lives: time.Minute, exit: lifecycle.Exit{Code: 7}}}
 	run(t, []*profiles.Spec{spec("a")}, nil, behave, func(w *world) {
 		after(time.Second)
 		w.refusing(errors.New("disk full"))
-		after(12 * time.Hour)
+		after(time.Hour)
 		if h := w.sup.Held(); h.Unsaved != supervisor.MaxUnsaved {
 			t.Errorf("%d records are kept, the bound is %d", h.Unsaved, supervisor.MaxUnsaved)
 		}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -120,12 +119,15 @@ func (p *program) send(c *cli.Context) error {
 	return p.reply(r)
 }
 
+// maxPayload bounds what send takes from standard input: the peer takes no more.
+const maxPayload = 1 << 20
+
 // payload is the JSON argument of send.
 func (p *program) payload(arg string) (json.RawMessage, error) {
 	b := []byte(arg)
 	if arg == "-" {
 		var err error
-		if b, err = io.ReadAll(io.LimitReader(p.stdin, 1<<20)); err != nil {
+		if b, err = p.readFile("-", maxPayload); err != nil {
 			return nil, err
 		}
 	}

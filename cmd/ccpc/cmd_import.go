@@ -57,6 +57,14 @@ func (p *program) importFile(c *cli.Context) error {
 	})
 }
 
+// called is a file's name for people.
+func called(name string) string {
+	if name == "-" {
+		return "standard input"
+	}
+	return name
+}
+
 // readFile reads a file, or standard input for -, and refuses what is larger
 // than most bytes.
 func (p *program) readFile(name string, most int64) ([]byte, error) {
@@ -72,9 +80,9 @@ func (p *program) readFile(name string, most int64) ([]byte, error) {
 	data, err := io.ReadAll(io.LimitReader(from, most+1))
 	switch {
 	case err != nil:
-		return nil, control.Errorf(control.CodeInvalid, "cannot read %s: %v", name, err)
+		return nil, control.Errorf(control.CodeInvalid, "cannot read %s: %v", called(name), err)
 	case int64(len(data)) > most:
-		return nil, control.Errorf(control.CodeInvalid, "%s is larger than %d bytes", name, most)
+		return nil, control.Errorf(control.CodeInvalid, "%s is larger than %d bytes, which is the limit", called(name), most)
 	}
 	return data, nil
 }

@@ -82,6 +82,7 @@ func (p *program) statusFacts(s control.PeerStatus) error {
 		{"Version", s.Version},
 		{"Pid", strconv.Itoa(s.Pid)},
 		{"Keeper pid", strconv.Itoa(s.KeeperPid)},
+		{"Keeper version", dash(s.KeeperVersion)},
 		{"Uptime", uptime(time.Duration(s.UptimeMs) * time.Millisecond)},
 		{"Profile", s.Profile},
 		{"Plan", fmt.Sprintf("%s applied at %s", s.Plan.Hash, s.Plan.AppliedAt.Format(time.RFC3339))},

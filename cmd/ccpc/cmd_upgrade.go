@@ -41,12 +41,20 @@ func (p *program) upgrade(c *cli.Context) error {
 		return err
 	}
 	return p.out.value(u, func() error {
-		return p.out.rows(nil, [][]string{
+		facts := [][]string{
 			{"Outcome", p.out.status(u.Outcome)},
 			{"From", u.From},
 			{"To", u.To},
 			{"Binary", u.Binary},
 			{"Took", (time.Duration(u.TookMs) * time.Millisecond).String()},
-		})
+		}
+		if k := u.Keeper; k != nil {
+			text := k.From + " to " + k.To
+			if k.Detail != "" {
+				text = "stays " + k.From + ": " + k.Detail
+			}
+			facts = append(facts, []string{"Keeper", escape(text, false)})
+		}
+		return p.out.rows(nil, facts)
 	})
 }

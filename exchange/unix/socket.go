@@ -53,6 +53,9 @@ func (l *Listener) File() (*os.File, error) {
 	return l.socket.File()
 }
 
+// Path is the socket's name.
+func (l *Listener) Path() string { return l.socket.Addr().String() }
+
 // ErrStranger says that a process of another user has connected.
 var ErrStranger = errors.New("connected by another user")
 

@@ -157,12 +157,20 @@ func desiredHolds(e *Evidence, say accuse) {
 }
 
 // Kept wants that nothing which was once read of a journal is lost or changed.
+// The oldest records of an instance age out.
 func Kept(before, after []Record) (found []Violation) {
 	now := make(map[uint64]Record, len(after))
+	oldest := map[string]uint64{}
 	for _, r := range after {
 		now[r.Seq] = r
+		if oldest[r.Name] == 0 {
+			oldest[r.Name] = r.Seq
+		}
 	}
 	for _, was := range before {
+		if was.Seq < oldest[was.Name] {
+			continue
+		}
 		is, ok := now[was.Seq]
 		is.Exit, was.Exit = sameExit(is.Exit, was.Exit)
 		if !ok || is != was {
@@ -180,19 +188,24 @@ func sameExit(a, b *Exit) (_, _ *Exit) {
 	return a, b
 }
 
-// Acknowledged wants the history to say what answers had said.
+// Acknowledged wants the history to know each status that an answer told: it
+// was so at some time between question and answer.
 func Acknowledged(acks []Ack, records []Record) (found []Violation) {
 	for _, a := range acks {
-		status := "nothing"
+		said := []string{"nothing"} // in force when it was asked, and then
 		for _, r := range records {
-			if r.Name == a.Name && !r.At.After(a.At) {
-				status = r.To.String()
+			switch {
+			case r.Name != a.Name || r.At.After(a.Answered):
+			case !r.At.After(a.Asked):
+				said = []string{r.To.String()}
+			default:
+				said = append(said, r.To.String())
 			}
 		}
-		if status != a.Status {
+		if !slices.Contains(said, a.Status) {
 			found = append(found, Violation{
 				"what was acknowledged is on disk", a.Name,
-				fmt.Sprintf("at %v the answer was %s, and the history says %s", a.At, a.Status, status),
+				fmt.Sprintf("by %v the answer was %s, and the history says %v", a.Answered, a.Status, said),
 			})
 		}
 	}

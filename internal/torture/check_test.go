@@ -240,6 +240,16 @@ func TestWhatMayHappen(t *testing.T) {
 			e.Diaries["calm"] = append(e.Diaries["calm"], diary(calm, "tick 3")...)
 			e.Captured["calm"] = []string{"300.30 1", "300.30 2"}
 		},
+		"told to stop before its first tick": func(e *Evidence) {
+			e.Diaries["toy"] = slices.Concat(diary(first, "begin"), diary(second, "begin", "tick 1"))
+			e.Captured["toy"] = []string{"200.20 1"}
+			*e.end("toy", 1) = &Exit{}
+		},
+		"a signal noted over its end": func(e *Evidence) {
+			e.Diaries["toy"] = slices.Concat(
+				diary(first, "begin", "tick 1", "tick 2", "tick 3", "end 5", "signal SIGTERM"),
+				diary(second, "begin", "tick 1"))
+		},
 		"killed while it ends": func(e *Evidence) { *e.end("toy", 1) = &Exit{Code: -1, Signal: "SIGKILL"} },
 		"silent, and so was the witness": func(e *Evidence) {
 			e.Diaries["calm"][2].At = 4 * time.Second
@@ -260,6 +270,9 @@ func TestKept(t *testing.T) {
 	if found := Kept(before, append(after, Record{Seq: 999})); len(found) > 0 {
 		t.Errorf("%v", found)
 	}
+	if found := Kept(before, after[2:]); len(found) > 0 {
+		t.Errorf("the oldest have aged out: %v", found)
+	}
 	if found := Kept(before, after[:len(after)-1]); len(found) != 1 {
 		t.Errorf("a lost record: %v", found)
 	}
@@ -271,12 +284,20 @@ func TestKept(t *testing.T) {
 
 func TestAcknowledged(t *testing.T) {
 	records := honest().Records
-	at := func(seq int) time.Time { return records[seq-1].At.Add(time.Millisecond) }
-	right := []Ack{{"toy", "running", at(3)}, {"toy", "backoff", at(5)}, {"toy", "running", at(8)}, {"short", "completed", at(15)}}
+	ack := func(name, status string, asked, answered int) Ack {
+		return Ack{name, status, records[asked-1].At.Add(time.Millisecond), records[answered-1].At.Add(time.Millisecond)}
+	}
+	right := []Ack{
+		ack("toy", "running", 3, 3), ack("toy", "stopping", 3, 5), ack("toy", "running", 3, 5), ack("toy", "backoff", 3, 5),
+		ack("short", "completed", 15, 15),
+	}
 	if found := Acknowledged(right, records); len(found) > 0 {
 		t.Errorf("%v", found)
 	}
-	wrong := []Ack{{"toy", "running", at(2)}, {"toy", "stopped", at(5)}, {"calm", "running", at(1)}, {"ghost", "stopped", at(15)}}
+	wrong := []Ack{
+		ack("toy", "running", 1, 2), ack("toy", "running", 4, 5), ack("toy", "stopped", 3, 5), ack("calm", "running", 1, 1),
+		ack("ghost", "stopped", 1, 15),
+	}
 	if found := Acknowledged(wrong, records); len(found) != len(wrong) {
 		t.Errorf("%v", found)
 	}

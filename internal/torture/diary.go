@@ -110,12 +110,13 @@ func (l *life) of(word string) (args []string) {
 	return args
 }
 
-// code is the exit code that the life announced at its end.
+// code is the exit code that the life announced. A signal that came over its
+// end may be written down after it.
 func (l *life) code() (code int, ok bool) {
-	last := l.lines[len(l.lines)-1]
-	if last.Word != End {
+	ends := l.of(End)
+	if len(ends) != 1 {
 		return 0, false
 	}
-	code, err := strconv.Atoi(last.Arg)
+	code, err := strconv.Atoi(ends[0])
 	return code, err == nil
 }

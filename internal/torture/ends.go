@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/seed-04209a44/peerd/lifecycle"
@@ -59,28 +60,61 @@ func oneEndEach(e *Evidence, say accuse) {
 	})
 }
 
-// livesAreStarts joins diaries and history: each life is one generation, in the
-// same order, and ended as its generation did.
+// match is a life with the generation it is; either may be missing.
+type match struct {
+	life  *life
+	start *generation
+}
+
+// join finds the generation of each life. Both are in the order in which they
+// began; a pid alone says little, as it may come again.
+func join(diary []Line, history []Record) (all []match) {
+	starts := generations(history)
+	for _, l := range lives(diary) {
+		m := match{life: l}
+		i := slices.IndexFunc(starts, func(g *generation) bool { return g.mayBe(l) })
+		if i >= 0 {
+			for _, g := range starts[:i] {
+				all = append(all, match{start: g})
+			}
+			m.start, starts = starts[i], starts[i+1:]
+		}
+		all = append(all, m)
+	}
+	for _, g := range starts {
+		all = append(all, match{start: g})
+	}
+	return all
+}
+
+// livesAreStarts wants each life to be one generation, and to have ended as its
+// generation did.
 func livesAreStarts(e *Evidence, say accuse) {
 	histories := e.histories()
 	byName(e.Diaries, func(name string, diary []Line) {
-		starts := generations(histories[name])
-		for _, l := range lives(diary) {
-			for len(starts) > 0 && !starts[0].mayBe(l) {
-				starts[0].unlived(name, say)
-				starts = starts[1:]
+		var before uint64 // generation of the life before
+		for _, m := range join(diary, histories[name]) {
+			switch {
+			case m.start == nil:
+				say(name, "%v lived, and no start in the history is it:\n%s", m.life.id, around(histories[name], before))
+				continue
+			case m.life == nil:
+				m.start.unlived(name, say)
+			default:
+				m.start.endedAs(m.life, name, say)
 			}
-			if len(starts) == 0 {
-				say(name, "%v lived, and no start in the history is it", l.id)
-				return
-			}
-			starts[0].endedAs(l, name, say)
-			starts = starts[1:]
-		}
-		for _, g := range starts {
-			g.unlived(name, say)
+			before = m.start.number
 		}
 	})
+}
+
+// around is what the history says of a generation and its neighbours.
+func around(history []Record, generation uint64) string {
+	first := slices.IndexFunc(history, func(r Record) bool { return r.Generation+1 >= generation })
+	if first < 0 {
+		return ""
+	}
+	return tail(history[first:min(first+12, len(history))])
 }
 
 // mayBe reports whether a life can be that of the generation.
@@ -111,8 +145,9 @@ func (g *generation) endedAs(l *life, name string, say accuse) {
 	case end.Code < 0 && end.Signal == "": // unknown: said elsewhere
 	case ended && end.Signal == "" && end.Code != code:
 		say(name, "%v ended with code %d, and the history says %v", l.id, code, end)
+	case !ended && end == (Exit{}) && g.stopped && len(l.of(Tick)) == 0: // told to stop before it began to work
 	case !ended && end.Signal == "":
-		say(name, "%v was cut off, and the history says %v", l.id, end)
+		say(name, "%v was cut off after %q, and the history says %v", l.id, l.lines[len(l.lines)-1], end)
 	case ended && end.Signal != "" && !g.stopped:
 		say(name, "%v ended with code %d by itself, and the history says %v", l.id, code, end)
 	}

@@ -1,6 +1,7 @@
 package torture
 
 import (
+	"encoding/json"
 	"fmt"
 	"time"
 
@@ -17,8 +18,16 @@ type Instance struct {
 	Pid        int    `json:"pid"`
 	Restarts   int    `json:"restarts"`
 	Reason     string `json:"reason"`
+	Says       string `json:"says"`
+	Health     string `json:"health"`
 	CCPVersion string `json:"ccpVersion"`
 	LastExit   *Exit  `json:"lastExit"`
+}
+
+// String is for messages.
+func (i Instance) String() string {
+	b, _ := json.Marshal(i) // it has nothing that cannot be written
+	return string(b)
 }
 
 // Exit is how a generation ended.
@@ -84,9 +93,10 @@ type Evidence struct {
 
 // Ack is an answer that promised something.
 type Ack struct {
-	Name   string
-	Status string    // in which the instance was, as the answer said
-	At     time.Time // when the answer was there
+	Name     string
+	Status   string // in which the instance was, as the answer said
+	Asked    time.Time
+	Answered time.Time
 }
 
 // Usage is what a process holds.

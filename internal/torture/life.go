@@ -46,12 +46,11 @@ func ticksBetween(witness []time.Duration, from, to time.Duration) int {
 func signalsHaveAReason(e *Evidence, say accuse) {
 	histories := e.histories()
 	byName(e.Diaries, func(name string, diary []Line) {
-		stops := map[int]bool{} // by pid
-		for _, g := range generations(histories[name]) {
-			stops[g.pid] = g.stopped
-		}
-		for _, l := range lives(diary) {
-			got := l.of(Signal)
+		for _, m := range join(diary, histories[name]) {
+			if m.life == nil {
+				continue
+			}
+			got := m.life.of(Signal)
 			asks := 0
 			for _, s := range got {
 				if s == "SIGTERM" {
@@ -59,14 +58,13 @@ func signalsHaveAReason(e *Evidence, say accuse) {
 				}
 			}
 			_, alone := e.Untouched[name]
-			stopped, known := stops[l.id.Pid]
 			switch {
 			case asks < len(got):
-				say(name, "%v got %v", l.id, got)
-			case asks > 0 && (alone || known && !stopped):
-				say(name, "%v got %v, and nobody asked it to stop", l.id, got)
+				say(name, "%v got %v", m.life.id, got)
+			case asks > 0 && (alone || m.start != nil && !m.start.stopped):
+				say(name, "%v got %v, and nobody asked it to stop\n%s", m.life.id, got, tail(histories[name]))
 			case asks > max(1, e.Asks):
-				say(name, "%v was asked %d times", l.id, asks)
+				say(name, "%v was asked %d times", m.life.id, asks)
 			}
 		}
 	})

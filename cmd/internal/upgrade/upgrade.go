@@ -15,8 +15,12 @@ type Client interface {
 	Call(ctx context.Context, typ string, req, resp any) error
 }
 
-// pause is the time between two questions how it went.
-const pause = 100 * time.Millisecond
+// pause is the time between two questions how it went, and away how long the
+// peer may be out of reach, as it is for its controller.
+const (
+	pause = 100 * time.Millisecond
+	away  = 15 * time.Second
+)
 
 // Run has the peer replaced by the program in the file binary ("": the one that
 // it was started from) and returns how it went; an error says that it goes on as
@@ -48,16 +52,23 @@ func Run(ctx context.Context, c Client, binary string, patience time.Duration, b
 func outcome(ctx context.Context, c Client, begun control.Upgrade) (control.Upgrade, error) {
 	tick := time.NewTicker(pause)
 	defer tick.Stop()
+	gone := time.NewTimer(away)
+	defer gone.Stop()
 	for {
 		var s control.PeerStatus
 		err := c.Call(ctx, control.OpStatus, nil, &s)
+		if err == nil {
+			gone.Reset(away)
+		}
 		if err == nil && s.Upgrade != nil && s.Upgrade.At.Equal(begun.At) && s.Upgrade.Outcome != begun.Outcome {
 			return *s.Upgrade, nil
 		}
 		select {
 		case <-tick.C:
+			continue
+		case <-gone.C:
 		case <-ctx.Done():
-			return begun, control.Errorf(control.CodeTimeout, "nobody says how the upgrade to %s went (%v): `ccpc status` shows it, and `peerd run` goes on with all components if peerd has ended", begun.To, err)
 		}
+		return begun, control.Errorf(control.CodeTimeout, "nobody says how the upgrade to %s went (%v): `ccpc status` shows it, and `peerd run` goes on with all components if peerd has ended", begun.To, err)
 	}
 }

@@ -59,9 +59,10 @@ func (d *diarist) note(signals <-chan os.Signal) {
 	}
 }
 
-// heed writes a signal down, unless it is one that the process caused itself.
+// heed writes a signal down, unless it is one that the process caused itself:
+// the runtime's, or what comes of writing to a peer that is gone.
 func (d *diarist) heed(s os.Signal) {
-	if s != syscall.SIGURG && s != syscall.SIGCHLD {
+	if s != syscall.SIGURG && s != syscall.SIGPIPE {
 		must(d.diary.Signal(s))
 	}
 }
