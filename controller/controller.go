@@ -43,6 +43,7 @@ type Controller struct {
 	takesIn    atomic.Int64  // connectors, from this time on, in ns
 	missing    atomic.Bool   // a channel of this node was taken out by another
 	settled    atomic.Bool   // connectors have had the time to come back after a start
+	late       atomic.Bool   // former primaries have had theirs
 
 	mu       sync.Mutex // guards all below
 	state    state
@@ -126,32 +127,12 @@ func (c *Controller) Run(ctx context.Context) error {
 	case <-inner.Done():
 	}
 	c.stop()
-	c.announcer.flush(c.o.HealthTimeout)
-	leave()
-	<-left
-	c.seeOff(inner)
+	c.leave(inner, leave, left)
 	cancel()
 	err = g.Wait()
 	c.tellers.Wait()
 	c.timers.Wait()
 	return err
-}
-
-// farewell is how long a node that leaves answers commands that were sent to it
-// before it was known that it does: they are sent again elsewhere.
-const farewell = time.Second
-
-// seeOff waits until the other nodes, if there are any, know that this one has gone.
-func (c *Controller) seeOff(ctx context.Context) {
-	if len(c.registry.nodeNames()) < 2 {
-		return
-	}
-	timer := time.NewTimer(farewell)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-	case <-ctx.Done():
-	}
 }
 
 // begin makes sure that Run is called once.
@@ -195,6 +176,7 @@ func (c *Controller) work(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { return c.elect(ctx) })
 	g.Go(func() error { return c.rebalance(ctx) })
 	c.later(ctx, c.o.Lease, c.settleInherited)
+	c.later(ctx, formerGrace, c.endGrace)
 	c.mu.Lock()
 	c.state = open
 	c.mu.Unlock()
@@ -235,6 +217,13 @@ func (c *Controller) isOpen() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.state == open
+}
+
+// isOver tells whether it stops, or has.
+func (c *Controller) isOver() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.state == over
 }
 
 func (c *Controller) authenticate(r *http.Request) (any, error) {

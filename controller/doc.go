@@ -57,6 +57,12 @@
 // the targets carries out their batches. Both are writes that name the revision
 // they were decided on, so of several that try one succeeds.
 //
+// A controller that stops drains its channels, whose connectors go elsewhere, and
+// answers what reaches it late. One that is killed, or that nobody reaches, loses
+// its lease to the others within seconds; if it was only paused it makes itself
+// and its channels known again. While the engine has no majority, channels stay
+// and commands go on; batches are refused and no primary is chosen.
+//
 // # Seeing and doing
 //
 // Management is the HTTP face; its paths are in openapi.json. Options.Observe is

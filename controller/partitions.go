@@ -56,7 +56,7 @@ func (p *partitions) keep(ctx context.Context, changed func()) {
 		case <-tick.C:
 		case <-p.c.moved:
 		case <-ctx.Done():
-			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), p.c.o.HealthTimeout)
+			last, cancel := context.WithTimeout(context.WithoutCancel(ctx), lastWrites)
 			defer cancel()
 			for n := range partitionCount {
 				p.settle(last, n, false)

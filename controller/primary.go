@@ -45,11 +45,18 @@ func (c *Controller) elect(ctx context.Context) error {
 	}
 }
 
+// formerGrace is how long a controller that has begun leaves the office of a
+// primary to the connector that had it, if that has a name to be known by: those
+// that come back after a restart come in any order, and what runs on the primary
+// only is not to move for that. It is shorter than the time for which peers
+// keep the office without a controller.
+const formerGrace = 5 * time.Second
+
 // settle makes a target have the primary it should have, and tells this node's
 // channels of it. A node whose lease has gone decides nothing: the others would
-// undo it.
+// undo it; nor does one that stops, whose channels end in any order.
 func (c *Controller) settle(ctx context.Context, target string) error {
-	if !c.leased.Load() {
+	if !c.leased.Load() || c.isOver() {
 		return nil
 	}
 	v := c.registry.look(target)
@@ -60,6 +67,11 @@ func (c *Controller) settle(ctx context.Context, target string) error {
 	case election.Elect:
 		if alive, err := c.alive(ctx, v.record); err != nil || alive {
 			return err
+		}
+		if v.former != "" {
+			d.Channel = v.former
+		} else if v.record.inherited && v.record.Connector != "" && !c.late.Load() {
+			return nil // it is looked at again when the grace is over
 		}
 		if err := c.appoint(ctx, target, d.Channel, v.record.revision); err != nil {
 			return err
@@ -100,6 +112,14 @@ func (c *Controller) vacate(ctx context.Context, target string, p primary) error
 	return err
 }
 
+// endGrace has the targets looked at whose former primary has not come back.
+func (c *Controller) endGrace() {
+	c.late.Store(true)
+	for _, target := range c.registry.inherited() {
+		c.registry.again(target)
+	}
+}
+
 // settleInherited has the targets looked at that have not come back in time, and
 // takes out what nodes left behind that have not come back either.
 func (c *Controller) settleInherited() {
@@ -124,7 +144,7 @@ func (c *Controller) appoint(ctx context.Context, target, channel string, after 
 	if !found {
 		return nil // it has gone meanwhile, which has marked the target
 	}
-	p := primary{Channel: ch.ID, Node: ch.Node}
+	p := primary{Channel: ch.ID, Node: ch.Node, Connector: ch.Connector}
 	revision, err := c.store.appoint(ctx, target, p, after)
 	switch {
 	case errors.Is(err, cluster.ErrConflict): // somebody was faster: the watch will tell

@@ -23,6 +23,7 @@ type Channel struct {
 type primary struct {
 	Channel   string `json:"channel"`
 	Node      string `json:"node"`
+	Connector string `json:"connector,omitempty"` // its name, if it has one
 	revision  uint64
 	inherited bool // it was there before this controller began
 }
@@ -177,6 +178,7 @@ func (r *registry) inherited() (targets []string) {
 type view struct {
 	record     primary
 	candidates []string
+	former     string  // of candidates: a channel of the connector that the record names
 	links      []*link // local, active or not
 	soon       bool    // a local one will be a candidate when the others know of it
 }
@@ -196,6 +198,9 @@ func (r *registry) look(target string) view {
 			v.soon = true
 		default:
 			v.candidates = append(v.candidates, id)
+			if e.Connector != "" && e.Connector == v.record.Connector {
+				v.former = id
+			}
 		}
 		if e.link != nil {
 			v.links = append(v.links, e.link)

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -219,7 +220,9 @@ func TestAThousandComeBack(t *testing.T) {
 		t.Errorf("%d attempts by %d connectors", more, count)
 	}
 	for i := range 10 {
-		n.until("a primary", func() bool { return len(n.registry.look(fmt.Sprint("t", i)).record.Channel) > 0 })
+		n.until("a primary", func() bool {
+			return slices.ContainsFunc(n.Target(fmt.Sprint("t", i)), func(ch Channel) bool { return ch.Primary })
+		})
 		n.echo(fmt.Sprint("t", i), Choice{Primary: true})
 	}
 }

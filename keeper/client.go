@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -45,13 +44,6 @@ type Client struct {
 	changed  chan struct{}
 	words    map[string]*word    // by key; what is told may come before it is asked for
 	captures map[string]*Capture // what a next keeper must take over
-}
-
-// session is one keeper as long as it answers.
-type session struct {
-	pid      int
-	speaks   Speaks
-	endpoint *exchange.Endpoint
 }
 
 // connectPatience bounds how long a keeper may take to answer at first.
@@ -223,34 +215,6 @@ func (c *Client) mind() {
 	}
 }
 
-// session waits until there is a keeper.
-func (c *Client) session(ctx context.Context) (*session, error) {
-	for {
-		c.mu.Lock()
-		s, changed := c.now, c.changed
-		c.mu.Unlock()
-		if s != nil && !s.isOver() {
-			return s, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("there is no keeper: %w", context.Cause(ctx))
-		case <-c.ctx.Done():
-			return nil, errors.New("the way to the keeper is closed")
-		}
-	}
-}
-
-func (s *session) isOver() bool {
-	select {
-	case <-s.endpoint.Ended():
-		return true
-	default:
-		return false
-	}
-}
-
 // Pid is that of the keeper's process, 0 while there is none.
 func (c *Client) Pid() int {
 	c.mu.Lock()
@@ -315,37 +279,4 @@ func (c *Client) handlers() *exchange.Mux {
 		return nil, nil
 	})
 	return m
-}
-
-// call asks the keeper that is there, and the next one if it dies over it: for
-// all that may be asked twice.
-func (c *Client) call(ctx context.Context, typ string, order, answer any) error {
-	for {
-		s, err := c.session(ctx)
-		if err != nil {
-			return err
-		}
-		err = call(ctx, s.endpoint, typ, order, answer)
-		if !errors.Is(err, exchange.ErrClosed) || !s.isOver() {
-			return err
-		}
-	}
-}
-
-func call(ctx context.Context, e *exchange.Endpoint, typ string, order, answer any) error {
-	cmd, err := exchange.NewCommand(typ, order)
-	if err != nil {
-		return err
-	}
-	reply, err := e.Call(ctx, cmd)
-	if err == nil {
-		err = reply.Err()
-	}
-	if err != nil || answer == nil {
-		return err
-	}
-	if err := json.Unmarshal(reply.Payload, answer); err != nil {
-		return fmt.Errorf("cannot read the keeper's answer: %w", err)
-	}
-	return nil
 }

@@ -132,10 +132,7 @@ func (p *Peer) dialer(m membership) func(context.Context, string) (exchange.Chan
 		o := websocket.DialOptions{Options: fleetSocket}
 		if strings.HasPrefix(endpoint, "wss:") {
 			// Read anew each time: certificates are replaced while the peer runs.
-			conf, err := websocket.ClientTLS(websocket.TLSSettings{
-				KeyStore:   websocket.Store{Path: m.tls.Cert, KeyPath: m.tls.Key},
-				TrustStore: websocket.Store{Path: m.tls.CA},
-			})
+			conf, err := connectorTLS(m.tls)
 			if err != nil {
 				return nil, err
 			}
@@ -165,7 +162,7 @@ func (p *Peer) fleetHandlers(role control.Role) *exchange.Mux {
 	look := p.handlers()
 	act := &exchange.Mux{Replies: exchange.NewReplyCache(0, 0, true)}
 	act.HandleRest(func(ctx context.Context, req *exchange.Request) (any, error) {
-		return passOn(req, p.replies.answer(&req.Command, func(a *attempt) exchange.Reply {
+		return passOn(req, p.replies.answer(ctx, &req.Command, func(a *attempt) exchange.Reply {
 			return dispatch(withAttempt(ctx, a), look, req)
 		}))
 	})

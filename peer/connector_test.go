@@ -99,8 +99,14 @@ func (f *fleet) send(typ string, req any, change func(*exchange.Command)) (excha
 // runPeerAs runs a peer until the test ends, or stop is called.
 func runPeerAs(t *testing.T, dir, body string) (client *api.Client, stop func()) {
 	t.Helper()
+	return runNamed(t, dir, "p", body)
+}
+
+// runNamed is runPeerAs for a peer of another name.
+func runNamed(t *testing.T, dir, name, body string) (client *api.Client, stop func()) {
+	t.Helper()
 	profile := filepath.Join(dir, "p.yaml")
-	head := "peer: {name: p, stateDir: " + dir + "/state, runtimeDir: " + dir + "/run}\n"
+	head := "peer: {name: " + name + ", stateDir: " + dir + "/state, runtimeDir: " + dir + "/run}\n"
 	if err := os.WriteFile(profile, []byte(head+body), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -166,26 +166,6 @@ func fleetRoutes(c *controller.Controller) http.Handler {
 	})
 }
 
-// controllerTLS is nil without a certificate. Certificates of connectors are
-// asked for, and judged by the controller, which tells of each refusal.
-func controllerTLS(files profiles.TLSFiles) (*tls.Config, error) {
-	if files.Cert == "" {
-		return nil, nil
-	}
-	conf, err := websocket.ServerTLS(websocket.TLSSettings{
-		KeyStore:   websocket.Store{Path: files.Cert, KeyPath: files.Key},
-		TrustStore: websocket.Store{Path: files.CA},
-	})
-	if err != nil {
-		return nil, err
-	}
-	conf.NextProtos = []string{"http/1.1"} // WebSockets need it
-	if conf.ClientCAs != nil {
-		conf.ClientAuth = tls.RequestClientCert
-	}
-	return conf, nil
-}
-
 func (p *Peer) controllerOptions(set *profiles.ControllerSettings, engine cluster.Engine, security *tls.Config) controller.Options {
 	o := controller.Options{Identifier: set.Identifier, Engine: engine, Observe: p.observeController, WebSocket: fleetSocket}
 	for _, r := range set.Access {

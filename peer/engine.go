@@ -2,7 +2,6 @@ package peer
 
 import (
 	"context"
-	"crypto/tls"
 	"errors"
 	"os"
 	"path/filepath"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/seed-04209a44/peerd/control"
 	"github.com/seed-04209a44/peerd/exchange/cluster"
-	"github.com/seed-04209a44/peerd/exchange/websocket"
 	"github.com/seed-04209a44/peerd/profiles"
 )
 
@@ -139,27 +137,4 @@ func (p *Peer) engineOf(plan *profiles.Plan) (*cluster.NATS, error) {
 		})
 	}
 	return cluster.OpenNATS(cluster.NATSOptions{Node: plan.Peer.Name, Dir: storeDir(plan), Log: log})
-}
-
-// clientTLS is nil without files: then the URL says what is used.
-func clientTLS(files profiles.TLSFiles) (*tls.Config, error) {
-	if files == (profiles.TLSFiles{}) {
-		return nil, nil
-	}
-	return websocket.ClientTLS(storesOf(files))
-}
-
-// routeTLS is nil without files: then routes are in the clear.
-func routeTLS(files profiles.TLSFiles) (*tls.Config, error) {
-	if files.Cert == "" {
-		return nil, nil
-	}
-	return websocket.ClientTLS(storesOf(files)) // the engine makes both ends of it
-}
-
-func storesOf(files profiles.TLSFiles) websocket.TLSSettings {
-	return websocket.TLSSettings{
-		KeyStore:   websocket.Store{Path: files.Cert, KeyPath: files.Key},
-		TrustStore: websocket.Store{Path: files.CA},
-	}
 }

@@ -46,7 +46,7 @@ type AccessConfig struct {
 type ConnectorConfig struct {
 	TargetID  string    `json:"targetId" jsonschema:"required" jsonschema_description:"The address of this peer, or of several that stand in for each other."`
 	Endpoints []string  `json:"endpoints" jsonschema:"required,minItems=1" jsonschema_description:"ws:// or wss:// URLs of controllers, tried in order."`
-	TLS       TLSConfig `json:"tls,omitempty" jsonschema_description:"PEM files for wss."`
+	TLS       TLSConfig `json:"tls,omitempty" jsonschema_description:"Certificates for wss."`
 	Role      string    `json:"role,omitempty" jsonschema:"default=admin,enum=viewer,enum=operator,enum=admin" jsonschema_description:"What those may do here who come by way of a controller; the roles are those of peer.access."`
 }
 
@@ -54,7 +54,7 @@ type ConnectorConfig struct {
 type ControllerConfig struct {
 	Identifier string         `json:"identifier,omitempty" jsonschema:"default=exchange" jsonschema_description:"Names this exchange in its management paths."`
 	Listen     string         `json:"listen" jsonschema:"required" jsonschema_description:"host:port that connectors reach."`
-	TLS        TLSConfig      `json:"tls,omitempty" jsonschema_description:"PEM files; without them the port speaks plain WebSocket."`
+	TLS        TLSConfig      `json:"tls,omitempty" jsonschema_description:"Certificates; without an own one the port speaks plain WebSocket."`
 	Access     []PassConfig   `json:"access,omitempty" jsonschema_description:"Who may join and send what. Without a rule everybody whose certificate is trusted may do all; with any, only what one of them allows."`
 	Cluster    *ClusterConfig `json:"cluster,omitempty" jsonschema_description:"Several controllers as one."`
 }
@@ -74,15 +74,23 @@ type ClusterConfig struct {
 	Routes      []string  `json:"routes,omitempty" jsonschema_description:"host:port of the other controllers, two or four of them; this one's own may be among them."`
 	StoreDir    string    `json:"storeDir,omitempty" jsonschema_description:"Where batches are kept. Default: cluster in stateDir."`
 	URL         string    `json:"url,omitempty" jsonschema_description:"Use an existing NATS cluster instead: nats://host:4222, or tls://; several separated by commas."`
-	TLS         TLSConfig `json:"tls,omitempty" jsonschema_description:"PEM files. With listen: of the routes; default those of controller.tls. The others must show a certificate of a server that descends from ca. With url: of the client."`
+	TLS         TLSConfig `json:"tls,omitempty" jsonschema_description:"Certificates. With listen: of the routes; default those of controller.tls. The others must show a certificate of a server that descends from ca. With url: of the client."`
 	Credentials string    `json:"credentials,omitempty" jsonschema_description:"With url: file with the credentials of a NATS user (.creds)."`
 }
 
-// TLSConfig names PEM files.
+// TLSConfig names files of certificates and keys.
 type TLSConfig struct {
-	CA   string `json:"ca,omitempty" jsonschema_description:"Certificates that the other side must descend from."`
-	Cert string `json:"cert,omitempty" jsonschema_description:"Own certificate; needs key."`
-	Key  string `json:"key,omitempty" jsonschema_description:"Own private key; needs cert."`
+	CA         string      `json:"ca,omitempty" jsonschema_description:"PEM: certificates that the other side must descend from."`
+	Cert       string      `json:"cert,omitempty" jsonschema_description:"PEM: own certificate; needs key."`
+	Key        string      `json:"key,omitempty" jsonschema_description:"PEM: own private key; needs cert."`
+	KeyStore   StoreConfig `json:"keyStore,omitempty" jsonschema_description:"PKCS12: own certificate and key, in the place of cert and key."`
+	TrustStore StoreConfig `json:"trustStore,omitempty" jsonschema_description:"PKCS12: in the place of ca."`
+}
+
+// StoreConfig names a PKCS12 file.
+type StoreConfig struct {
+	Path         string `json:"path,omitempty" jsonschema_description:"The file, of type PKCS12."`
+	PasswordFile string `json:"passwordFile,omitempty" jsonschema_description:"File with its password; read each time the store is. None: the password is empty."`
 }
 
 // GroupConfig is one entry of `groups`.

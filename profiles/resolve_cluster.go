@@ -54,9 +54,9 @@ func (doc *document) elsewhere(c *ClusterSettings) {
 // could check.
 func (l *loader) routeTLS(doc *document, c *ClusterSettings) {
 	switch {
-	case c.TLS.Cert != "" && c.TLS.CA == "":
+	case c.TLS.Certified() && !c.TLS.Trusting():
 		doc.complain("controller.cluster", "the routes need a ca that the certificates of the other controllers descend from: set ca in controller.cluster.tls or controller.tls")
-	case c.TLS.Cert == "" && checkLoopback(c.Listen) != nil:
+	case !c.TLS.Certified() && checkLoopback(c.Listen) != nil:
 		at := doc.at("controller.cluster.listen")
 		l.warnings = append(l.warnings, fmt.Sprintf("%s:%d:%d: controller.cluster.listen: %s is reachable from the network, and without tls anyone there can join the controllers and act on all peers", doc.file, at.line, at.column, c.Listen))
 	}

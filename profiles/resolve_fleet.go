@@ -54,7 +54,7 @@ func (l *loader) controller(p *Plan) {
 	for _, r := range cfg.Access {
 		p.Controller.Access = append(p.Controller.Access, Pass(r))
 	}
-	if (cfg.TLS.Cert == "") && cfg.Listen != "" && checkLoopback(cfg.Listen) != nil {
+	if !p.Controller.TLS.Certified() && cfg.Listen != "" && checkLoopback(cfg.Listen) != nil {
 		at := doc.at("controller.listen")
 		l.warnings = append(l.warnings, fmt.Sprintf("%s:%d:%d: controller.listen: %s is reachable from the network and without tls anyone there can read and change what passes", doc.file, at.line, at.column, cfg.Listen))
 	}
@@ -77,5 +77,21 @@ func (doc *document) tls(path string, cfg TLSConfig) TLSFiles {
 	if (cfg.Cert == "") != (cfg.Key == "") {
 		doc.complain(path, "cert and key go together")
 	}
-	return TLSFiles{CA: doc.abs(cfg.CA), Cert: doc.abs(cfg.Cert), Key: doc.abs(cfg.Key)}
+	if cfg.KeyStore.Path != "" && cfg.Cert != "" {
+		doc.complain(path+".keyStore", "keyStore is in the place of cert and key: leave one of them out")
+	}
+	if cfg.TrustStore.Path != "" && cfg.CA != "" {
+		doc.complain(path+".trustStore", "trustStore is in the place of ca: leave one of them out")
+	}
+	return TLSFiles{
+		CA: doc.abs(cfg.CA), Cert: doc.abs(cfg.Cert), Key: doc.abs(cfg.Key),
+		KeyStore: doc.store(path+".keyStore", cfg.KeyStore), TrustStore: doc.store(path+".trustStore", cfg.TrustStore),
+	}
+}
+
+func (doc *document) store(path string, cfg StoreConfig) StoreFiles {
+	if cfg.Path == "" && cfg.PasswordFile != "" {
+		doc.complain(path, "passwordFile is the password of what? path is missing")
+	}
+	return StoreFiles{Path: doc.abs(cfg.Path), PasswordFile: doc.abs(cfg.PasswordFile)}
 }

@@ -75,8 +75,20 @@ type ClusterSettings struct {
 	Credentials  string
 }
 
-// TLSFiles name PEM files.
-type TLSFiles struct{ CA, Cert, Key string }
+// TLSFiles name files of certificates and keys: PEM, or PKCS12 in their place.
+type TLSFiles struct {
+	CA, Cert, Key        string
+	KeyStore, TrustStore StoreFiles
+}
+
+// StoreFiles name a PKCS12 file and, unless that is empty, its password's.
+type StoreFiles struct{ Path, PasswordFile string }
+
+// Certified reports whether they have an own certificate.
+func (f TLSFiles) Certified() bool { return f.Cert != "" || f.KeyStore.Path != "" }
+
+// Trusting reports whether they name authorities to trust.
+func (f TLSFiles) Trusting() bool { return f.CA != "" || f.TrustStore.Path != "" }
 
 // Group is a supervision group.
 type Group struct {

@@ -2,9 +2,10 @@
 // with revisions, and requests from node to node. It decides nothing about
 // targets, primaries or batches; it holds what those decisions are made with.
 //
-// Engine is the whole of it. NATS is the engine of the product: an embedded
-// NATS server with JetStream, in this process and without a listener. Memory is
-// its twin for tests; both pass the same suite of tests.
+// Engine is the whole of it. NATS is the engine of the product: a NATS server
+// with JetStream that is embedded in this process and listens nowhere, or one of
+// three or five such servers that listen for each other's routes only, or servers
+// that somebody else runs. Memory is its twin for tests; all pass the same suite.
 //
 //	engine, err := cluster.OpenNATS(cluster.NATSOptions{Node: "controller-1", Dir: "/var/lib/peerd/exchange"})
 //	defer engine.Close()
@@ -27,7 +28,21 @@
 //
 // A durable bucket is on disk before Put returns: every write is followed by an
 // fsync, one write at a time. On a disk that needs 10 ms for it that is 100
-// writes a second; on most SSDs some thousands. Other buckets are in memory.
+// writes a second; on most SSDs some thousands. Other buckets are in memory. In a
+// cluster all buckets are on disk, each on three nodes, and Put returns when two
+// of them have it.
+//
+// # Majorities
+//
+// Without a majority of its nodes an engine takes nothing: ErrUnavailable. What
+// it took before is not lost, and it comes back by itself when the nodes do. Wait
+// tells whom it waits for. Watches go on over all that, and so do requests
+// between nodes that reach each other.
+//
+// # Folders
+//
+// A folder belongs to one mode, cluster and node. It is never started as another,
+// which would destroy it; Migrate, Snapshot and Restore move what is in it.
 //
 // # Concurrency
 //

@@ -121,7 +121,7 @@ func Migrate(ctx context.Context, dir string, to As) (kept string, err error) {
 		if found.Mode != modeStandalone {
 			return "", fmt.Errorf("cannot migrate %s, which is %s, alone: %s", dir, found, as.restoring(dir))
 		}
-		os.Remove(migrating)
+		_ = os.Remove(migrating)
 		if _, err := snapshotStore(ctx, dir, *found, migrating); err != nil {
 			return "", err
 		}
@@ -191,7 +191,7 @@ func copyFile(from, to string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(out.Name())
+	defer func() { _ = os.Remove(out.Name()) }()
 	defer out.Close()
 	if _, err := io.Copy(out, in); err != nil {
 		return err

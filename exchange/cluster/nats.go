@@ -41,6 +41,7 @@ type NATS struct {
 	lock     *lock
 	server   *embedded // nil if it is elsewhere
 	conn     *nats.Conn
+	asker    *asker
 	js       jetstream.JetStream
 	close    sync.Once
 }
@@ -103,6 +104,9 @@ func (e *NATS) connect(url string, o ...nats.Option) (err error) {
 	if e.conn, err = nats.Connect(url, append(o, nats.Name(e.node), nats.MaxReconnects(-1))...); err != nil {
 		return err
 	}
+	if e.asker, err = newAsker(e.conn); err != nil {
+		return err
+	}
 	e.js, err = jetstream.New(e.conn)
 	return err
 }
@@ -141,37 +145,36 @@ func (e *NATS) Bucket(ctx context.Context, name string, o BucketOptions) (Bucket
 	if o.Durable {
 		conf.Metadata = map[string]string{durableKey: "1"}
 	}
-	if err := e.open(ctx, conf); err != nil {
-		return nil, fmt.Errorf("cannot open bucket %s: %w", name, err)
-	}
-	kv, err := e.js.KeyValue(ctx, name)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open bucket %s: %w", name, explain(err))
-	}
-	stream, err := e.js.Stream(ctx, conf.Name)
-	if err != nil {
-		return nil, fmt.Errorf("cannot open bucket %s: %w", name, explain(err))
-	}
-	return &natsBucket{kv: kv, js: e.js, stream: stream, subject: "$KV." + name + ".", ttl: o.TTL}, nil
-}
-
-// open makes a stream if it is not there, and waits until that is possible: a
-// new one needs as many nodes as it has replicas.
-func (e *NATS) open(ctx context.Context, conf jetstream.StreamConfig) error {
-	return e.patiently(ctx, func(ctx context.Context) error {
-		_, err := e.js.Stream(ctx, conf.Name)
-		if errors.Is(err, jetstream.ErrStreamNotFound) {
-			if err = e.rollCall(ctx); err == nil {
-				_, err = e.js.CreateStream(ctx, conf)
-			}
-		}
-		if hasCode(err, codeNoReplicas) { // the servers elsewhere are one
-			conf.Replicas = 1
-			_, err = e.js.CreateStream(ctx, conf)
-		}
-		if errors.Is(err, jetstream.ErrStreamNameAlreadyInUse) { // somebody was faster
-			return nil
+	b := &natsBucket{js: e.js, subject: "$KV." + name + ".", ttl: o.TTL}
+	err := e.patiently(ctx, func(ctx context.Context) (err error) {
+		if b.stream, err = e.stream(ctx, conf); err == nil {
+			b.kv, err = e.js.KeyValue(ctx, name)
 		}
 		return err
 	})
+	if err != nil {
+		return nil, fmt.Errorf("cannot open bucket %s: %w", name, err)
+	}
+	return b, nil
+}
+
+// stream opens a stream, and makes it if it is not there: a new one needs as many
+// nodes as it has replicas.
+func (e *NATS) stream(ctx context.Context, conf jetstream.StreamConfig) (jetstream.Stream, error) {
+	s, err := e.js.Stream(ctx, conf.Name)
+	if !errors.Is(err, jetstream.ErrStreamNotFound) {
+		return s, err
+	}
+	if err := e.rollCall(ctx); err != nil {
+		return nil, err
+	}
+	s, err = e.js.CreateStream(ctx, conf)
+	switch {
+	case hasCode(err, codeNoReplicas): // the servers elsewhere are one
+		conf.Replicas = 1
+		return e.js.CreateStream(ctx, conf)
+	case errors.Is(err, jetstream.ErrStreamNameAlreadyInUse): // somebody else makes it
+		return nil, fmt.Errorf("%w yet: %w", ErrUnavailable, err)
+	}
+	return s, err
 }

@@ -132,7 +132,7 @@ func explain(err error) error {
 			break
 		}
 		return err
-	case unanswered(err), errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded),
+	case unanswered(err), errors.Is(err, jetstream.ErrBucketNotFound), errors.Is(err, nats.ErrTimeout), errors.Is(err, context.DeadlineExceeded),
 		errors.Is(err, nats.ErrDisconnected), errors.Is(err, nats.ErrConnectionReconnecting):
 	default:
 		return err

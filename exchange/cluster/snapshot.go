@@ -67,7 +67,7 @@ func (e *NATS) snapshot(ctx context.Context, path string) (Manifest, error) {
 	if err != nil {
 		return m, err
 	}
-	defer os.Remove(f.Name())
+	defer func() { _ = os.Remove(f.Name()) }()
 	defer f.Close()
 	archive := tar.NewWriter(f)
 	streams := e.js.ListStreams(ctx)
@@ -116,7 +116,7 @@ func (e *NATS) pack(ctx context.Context, archive *tar.Writer, stream string) err
 	if err != nil {
 		return err
 	}
-	defer os.Remove(body.Name())
+	defer func() { _ = os.Remove(body.Name()) }()
 	defer body.Close()
 	size, err := receive(ctx, sub, body)
 	if err != nil {
