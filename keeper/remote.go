@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/seed-04209a44/peerd/exchange"
 	"github.com/seed-04209a44/peerd/process"
@@ -99,9 +100,18 @@ func (c *Client) Become(ctx context.Context, argv []string) (Speaks, error) {
 // Forget lets the keeper forget what no Capture stands for.
 func (c *Client) Forget(ctx context.Context, key string) error { return remote{c}.forget(ctx, key) }
 
-// adopt follows a process of the keeper's from here.
+// adopt follows a process of the keeper's from here. It lives already, and must
+// not be taken for one that does not: what this program lacks is waited for.
 func (c *Client) adopt(w *word, id process.Identity) (*Process, error) {
 	proc, err := c.s.Door.Adopt(id)
+	for err != nil && process.Shortage(err.Error()) != "" {
+		select {
+		case <-time.After(retry):
+			proc, err = c.s.Door.Adopt(id)
+		case <-c.ctx.Done():
+			return nil, err
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/seed-04209a44/peerd/ccp"
 	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/profiles"
 	"github.com/seed-04209a44/peerd/supervisor"
 )
@@ -97,6 +98,10 @@ func (g *generation) attach(a supervisor.Adoption, dir string) (*keeper.Process,
 	}
 	o.ReadyFD = 0
 	out, proc, err := client.Attach(g.ctx, g.l.key(g.spec, g.number), o, l.Identity)
+	for err != nil && process.Shortage(err.Error()) != "" && g.ctx.Err() == nil { // it lives, and is not to blame
+		sleep(g.ctx, rejoinPause)
+		out, proc, err = client.Attach(g.ctx, g.l.key(g.spec, g.number), o, l.Identity)
+	}
 	if err != nil {
 		return nil, l, err
 	}
