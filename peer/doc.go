@@ -13,4 +13,12 @@
 // A launched generation (launch.go) owns everything that belongs to one life
 // of an instance: its process tree, its captured output, its channel, its
 // checks. All of it is gone when the generation's last event was emitted.
+//
+// # Upgrade
+//
+// A peer can become another program in its own process (upgrade.go): a
+// candidate is asked whether it can take over, orders and steps pass gates that
+// are shut until nothing is inside, the supervisor is frozen, and Run returns
+// with a Successor. What that one becomes receives a Handover and goes on where
+// this peer was, or returns it. See docs/adr/0008.
 package peer

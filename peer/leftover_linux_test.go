@@ -14,9 +14,9 @@ import (
 	"github.com/seed-04209a44/peerd/process"
 )
 
-// How something ended that was left over is what its parent's wait says, however
-// late that comes.
-func TestTheExitOfALeftoverIsWaitedFor(t *testing.T) {
+// How something ended that was left over is known though nothing of it lives any
+// more and its parent waits for it late.
+func TestTheExitOfALeftoverIsKnown(t *testing.T) {
 	door, err := process.Open()
 	if err != nil {
 		t.Fatal(err)
@@ -63,11 +63,6 @@ func TestTheExitOfALeftoverIsWaitedFor(t *testing.T) {
 		ended <- exit
 	}()
 	eventually("it is killed", func() bool { return !id.Alive() })
-	select {
-	case exit := <-ended:
-		t.Fatalf("nobody has waited for it, and the answer is %+v", exit)
-	case <-time.After(10 * leftoverInterval): // as many looks as would find nothing alive
-	}
 	if err := parent.Process.Signal(syscall.SIGCONT); err != nil {
 		t.Fatal(err)
 	}

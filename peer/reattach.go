@@ -9,6 +9,7 @@ import (
 	"github.com/seed-04209a44/peerd/ccp"
 	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/profiles"
 	"github.com/seed-04209a44/peerd/supervisor"
 )
@@ -74,6 +75,9 @@ func (g *generation) resume(a supervisor.Adoption) {
 			return
 		}
 		g.goOn(ctx, a, ready, dir)
+		if l.LiveHash != "" && l.LiveHash != g.spec.LiveHash {
+			g.Update(g.spec) // it has changed while no peer was there
+		}
 	})
 }
 
@@ -94,6 +98,10 @@ func (g *generation) attach(a supervisor.Adoption, dir string) (*keeper.Process,
 	}
 	o.ReadyFD = 0
 	out, proc, err := client.Attach(g.ctx, g.l.key(g.spec, g.number), o, l.Identity)
+	for err != nil && process.Shortage(err.Error()) != "" && g.ctx.Err() == nil { // it lives, and is not to blame
+		sleep(g.ctx, rejoinPause)
+		out, proc, err = client.Attach(g.ctx, g.l.key(g.spec, g.number), o, l.Identity)
+	}
 	if err != nil {
 		return nil, l, err
 	}
@@ -107,6 +115,9 @@ func (g *generation) abandon(a supervisor.Adoption, why error) {
 		return // let go meanwhile
 	}
 	g.log.Error("cannot take up a component; it is ended", "error", why)
+	if g.socket != nil {
+		_ = g.socket.Close()
+	}
 	exit := lifecycle.Exit{Code: -1, Reason: why.Error()}
 	if l, err := parseLife(a.Live); err == nil {
 		if proc, err := g.l.door.Adopt(l.Identity); err == nil {
