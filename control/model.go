@@ -33,8 +33,9 @@ type Instance struct {
 	CCPVersion  string     `json:"ccpVersion"`
 	Health      string     `json:"health"` // healthy | unhealthy | unknown
 	LastExit    *Exit      `json:"lastExit,omitempty"`
-	Reason      string     `json:"reason"`         // why waiting, backoff or failed
-	Says        string     `json:"says,omitempty"` // a plain process of itself, by sd_notify
+	Reason      string     `json:"reason"`           // why waiting, backoff or failed
+	Says        string     `json:"says,omitempty"`   // a plain process of itself, by sd_notify
+	Attach      string     `json:"attach,omitempty"` // launch: manual, the socket where it waits for a person
 	NextStartAt *time.Time `json:"nextStartAt,omitempty"`
 	Primary     bool       `json:"primary"`
 	CPU         float64    `json:"cpu"`    // cores

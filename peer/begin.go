@@ -16,6 +16,10 @@ import (
 // begin brings a spawned component up: the handshake of a CCP component, the
 // readiness of a plain process. ctx ends with the process.
 func (g *generation) begin(ctx context.Context, ready *readiness, dir string) {
+	if g.isManual() {
+		g.yieldSlot() // a person takes nobody's turn
+		g.log.Info("waits to be attached", "reason", g.attachHint())
+	}
 	if g.spec.CCP {
 		if err := g.connectPatiently(ctx, dir); err != nil && g.isNews(err) {
 			g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvRefused, Detail: err.Error()})

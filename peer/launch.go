@@ -22,20 +22,21 @@ import (
 // launcher starts generations: it is the supervisor's way to processes,
 // captured output, probes and the component's channel.
 type launcher struct {
-	door   *process.Door // for hooks
-	holder holder
-	log    hclog.Logger
-	run    string        // folder of the private folders, one for each generation
-	logs   string        // folder of captured output
-	slots  chan struct{} // starts at one time
-	levels *levelStore
-	lease  func(*profiles.Spec) time.Duration // how long it may go on without a peer; 0: for ever
-	tag    string                             // tells this peer apart from the others on the host
-	work   sync.WaitGroup                     // everything that any generation has under way
-	steps  gate                               // what of it must not be cut off in its middle
-	facts  map[string]fact                    // of generations that were handed over, by key
-	left   map[string]*os.File                // the notify sockets among what was handed over, by name
-	lost   atomic.Int64                       // bytes of output that could not be stored, of generations that are over
+	door    *process.Door // for hooks
+	holder  holder
+	log     hclog.Logger
+	program string        // the file that is a stand-in
+	run     string        // folder of the private folders, one for each generation
+	logs    string        // folder of captured output
+	slots   chan struct{} // starts at one time
+	levels  *levelStore
+	lease   func(*profiles.Spec) time.Duration // how long it may go on without a peer; 0: for ever
+	tag     string                             // tells this peer apart from the others on the host
+	work    sync.WaitGroup                     // everything that any generation has under way
+	steps   gate                               // what of it must not be cut off in its middle
+	facts   map[string]fact                    // of generations that were handed over, by key
+	left    map[string]*os.File                // the notify sockets among what was handed over, by name
+	lost    atomic.Int64                       // bytes of output that could not be stored, of generations that are over
 }
 
 // Launch implements supervisor.Launcher.
@@ -225,8 +226,8 @@ func (g *generation) spawn(ready *readiness, dir string) (*keeper.Process, error
 	if err := descriptorGate(g.spec); err != nil {
 		return nil, &permanentError{err}
 	}
-	if mode := g.spec.LaunchMode; mode != "separateProcess" {
-		return nil, &permanentError{fmt.Errorf("launch: %s is not available in this build of peerd; use separateProcess", mode)}
+	if err := g.launchGate(); err != nil {
+		return nil, &permanentError{err}
 	}
 	ps, err := g.processSpec(ready, dir)
 	if err != nil {

@@ -36,7 +36,7 @@ type link struct {
 // It takes nine tenths of launchTimeout at most: what is missing is then said
 // before the launch as a whole is too late, which says less.
 func (g *generation) connect(ctx context.Context, dir string) error {
-	patience := g.spec.LaunchTimeout * 9 / 10
+	patience := g.patience() * 9 / 10
 	deadline := time.Now().Add(patience)
 	host := handshake.Host{Dir: dir, Timeout: patience}
 	ch, err := host.Connect(ctx, connecting{g})

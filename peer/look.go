@@ -43,6 +43,12 @@ func (p *Peer) row(v *supervisor.View) control.Instance {
 	}
 	if g := generationOf(v); g != nil {
 		r.Says = g.word()
+		if m.Pid != 0 {
+			r.Attach = g.attachable()
+		}
+		if r.Attach != "" && r.Reason == "" {
+			r.Reason = g.attachHint()
+		}
 	}
 	r.Primary = p.primaries.isPrimary(v) || v.Spec.RunOn == "primary" && !v.AtRest()
 	if !v.AtRest() {

@@ -9,10 +9,12 @@ import (
 
 	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/process"
+	"github.com/seed-04209a44/peerd/standin"
 )
 
 func TestMain(m *testing.M) {
 	process.Shim()
+	standin.Main()
 	if len(os.Args) >= 2 && os.Args[1] == "keeper" {
 		if err := keeper.Main(os.Args[2:], os.Stdout); err != nil {
 			fmt.Fprintln(os.Stderr, err)

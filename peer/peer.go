@@ -121,7 +121,7 @@ func New(o Options) (*Peer, error) {
 		return nil, errors.Join(err, p.close())
 	}
 	p.launcher = &launcher{
-		door: door, holder: p.holder, log: o.Logger.Named("component"), run: run, logs: p.logDir,
+		door: door, holder: p.holder, program: p.program, log: o.Logger.Named("component"), run: run, logs: p.logDir,
 		slots: make(chan struct{}, maxStarting()), levels: p.levels, tag: tagOf(set.StateDir), lease: p.standing.leaseOf,
 		facts: o.Handover.facts(), left: o.Handover.sockets(),
 	}

@@ -137,7 +137,7 @@ func (g *generation) abandon(a supervisor.Adoption, why error) {
 func (g *generation) goOn(ctx context.Context, a supervisor.Adoption, ready *readiness, dir string) {
 	switch {
 	case g.spec.CCP:
-		if err := g.rejoinFor(ctx, dir, g.spec.LaunchTimeout); err != nil && ctx.Err() == nil && g.isNews(err) {
+		if err := g.rejoinFor(ctx, dir, g.patience()); err != nil && ctx.Err() == nil && g.isNews(err) {
 			g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvRefused, Detail: err.Error()})
 		}
 	case a.Status == lifecycle.Starting:

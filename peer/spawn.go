@@ -11,6 +11,7 @@ import (
 	"github.com/seed-04209a44/peerd/handshake"
 	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/profiles"
+	"github.com/seed-04209a44/peerd/standin"
 	"github.com/seed-04209a44/peerd/supervisor"
 )
 
@@ -55,8 +56,12 @@ func (g *generation) processSpec(ready *readiness, dir string) (process.Spec, er
 		}
 		env = append(env, ready.env()...)
 	}
+	path, argv := s.Path, append([]string{s.Path}, s.Args...)
+	if g.isManual() {
+		path, argv = g.l.program, standin.Args(dir, s.Path, s.Args)
+	}
 	return process.Spec{
-		Path: s.Path, Args: append([]string{s.Path}, s.Args...), Env: env, Dir: s.WorkingDirectory,
+		Path: path, Args: argv, Env: env, Dir: s.WorkingDirectory,
 		Name: g.l.treeName(supervisor.KeyOf(s)), User: s.User, Group: s.OSGroup,
 		Limits: limitsOf(s),
 		Sandbox: process.Sandbox{

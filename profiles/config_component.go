@@ -5,7 +5,7 @@ type ComponentConfig struct {
 	Descriptor string   `json:"descriptor,omitempty" jsonschema_description:"A ServiceDescriptor.xml; without one, command is needed."`
 	Command    []string `json:"command,omitempty" jsonschema:"minItems=1" jsonschema_description:"Program and arguments; overrides the descriptor's executable. A program with a slash is relative to this file, one without is looked up in PATH."`
 	CCP        *bool    `json:"ccp,omitempty" jsonschema_description:"Whether it speaks the Component Control Protocol. Default: what the descriptor says; false without one."`
-	Launch     string   `json:"launch,omitempty" jsonschema:"enum=separateProcess,enum=inMemory,enum=manual,enum=none" jsonschema_description:"Default: what the descriptor prefers; separateProcess without one."`
+	Launch     string   `json:"launch,omitempty" jsonschema:"enum=separateProcess,enum=inMemory,enum=manual,enum=none" jsonschema_description:"Default: what the descriptor prefers; separateProcess without one. manual: it waits until ccpc attach runs it in a terminal, as under a debugger, and is never started again by itself."`
 	Enabled    bool     `json:"enabled,omitempty" jsonschema:"default=true" jsonschema_description:"false: known, not started."`
 	Replicas   int      `json:"replicas,omitempty" jsonschema:"default=1,minimum=1,maximum=1000" jsonschema_description:"Instances name#1, name#2, …; a single one is simply name."`
 	Group      string   `json:"group,omitempty" jsonschema_description:"One of groups."`

@@ -325,11 +325,16 @@ func (a *actor) policy() lifecycle.Policy { return policyOf(a.spec) }
 
 // policyOf is the part of a spec that the machine decides by.
 func policyOf(s *profiles.Spec) lifecycle.Policy {
-	return lifecycle.Policy{
+	p := lifecycle.Policy{
 		CCP: s.CCP, OneShot: s.OneShot,
 		LaunchTimeout: s.LaunchTimeout, LaunchCap: launchCapFactor * s.LaunchTimeout,
 		StopWait: s.StopWait, Restart: s.Restart,
 	}
+	if s.LaunchMode == "manual" { // a person starts it, each time, and may halt it at any line
+		p.LaunchTimeout, p.LaunchCap = 0, 0
+		p.Restart = lifecycle.RestartPolicy{Mode: lifecycle.Never}
+	}
+	return p
 }
 
 // launchCapFactor bounds how far progress reports extend launchTimeout.

@@ -16,6 +16,7 @@ import (
 func (p *program) fileCommands() []*cli.Command {
 	return []*cli.Command{
 		p.newCommand(),
+		p.attachCommand(),
 		p.importCommand(),
 		{
 			Name: "validate", Usage: "check a profile", ArgsUsage: "PROFILE", Action: p.validate,

@@ -12,7 +12,7 @@ var floors = map[string]int{
 
 	"supervisor": 3, "controller": 3, "handshake": 3,
 
-	"ccp": 2, "profiles": 2, "descriptor": 2, "control": 2, "probe": 2, "keeper": 2, "scaffold": 2,
+	"ccp": 2, "profiles": 2, "descriptor": 2, "control": 2, "probe": 2, "keeper": 2, "scaffold": 2, "standin": 2,
 	"exchange/stream": 2, "exchange/websocket": 2, "exchange/unix": 2, "exchange/cluster": 2,
 
 	"lifecycle": 1, "exchange": 1, "journal": 1, "process": 1, "logs": 1, "internal/version": 1, "internal/loopback": 1,
@@ -70,7 +70,7 @@ var confined = []struct {
 	},
 	{
 		"golang.org/x/sys/unix",
-		[]string{"process", "journal", "logs", "keeper", "probe", "handshake", "profiles", "peer", "api"},
+		[]string{"process", "journal", "logs", "keeper", "probe", "handshake", "profiles", "peer", "api", "standin"},
 		"syscalls have few doors; peer credentials and file locks are asked for where the socket or file is",
 	},
 }
