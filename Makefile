@@ -47,7 +47,7 @@ test: programs ## all tests, with the race detector
 	@$(if $(RACE),,echo "notice: no C compiler, so no race detector" >&2)
 	$(TESTSUM) --format standard-quiet --hide-summary skipped \
 		--rerun-fails=2 --rerun-fails-max-failures=3 --rerun-fails-abort-on-data-race --rerun-fails-run-root-test \
-		--rerun-fails-report $(FLAKY) --packages ./... -- -timeout 15m $(RACE) $(TESTFLAGS)
+		--rerun-fails-report $(FLAKY) --packages ./... -- -timeout 20m $(RACE) $(TESTFLAGS)
 	@if [[ -s $(FLAKY) ]]; then echo "notice: tests that failed and then passed; each is a defect to be filed:"; cat $(FLAKY); fi
 
 lint: ## go vet and golangci-lint

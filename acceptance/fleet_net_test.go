@@ -116,7 +116,7 @@ func TestFleetInTrouble(t *testing.T) {
 			for _, tr := range row {
 				s.suffer(tr, rounds(1, 20))
 			}
-			oneByTerm(t, deeds(t, s.file))
+			oneByTerm(t, s.book.deeds())
 		})
 	}
 }
@@ -142,7 +142,7 @@ func (s *site) suffer(tr trouble, times int) {
 		s.whole()
 		healed = append(healed, time.Since(began))
 		s.counted(id)
-		oneByTerm(s.t, deeds(s.t, s.file))
+		oneByTerm(s.t, s.book.deeds())
 	}
 	s.t.Logf("%s: another primary after %s, healed after %s", tr.name, spread(moved), spread(healed))
 }

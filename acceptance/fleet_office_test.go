@@ -3,8 +3,11 @@
 package acceptance_test
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"os"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,22 +20,40 @@ type deed struct {
 	term      uint64 // or what was counted
 }
 
-// deeds reads what deputies have done so far, in order.
-func deeds(t testing.TB, file string) (all []deed) {
-	t.Helper()
-	text, err := os.ReadFile(file)
-	if err != nil && !os.IsNotExist(err) {
-		t.Fatal(err)
+// book is the file that deputies write to, as far as it has been read.
+type book struct {
+	t    testing.TB
+	file string
+	read int64
+	all  []deed
+}
+
+// deeds are what deputies have done so far, in order.
+func (b *book) deeds() []deed {
+	b.t.Helper()
+	file, err := os.Open(b.file)
+	if err != nil {
+		return b.all // nobody has done anything yet
 	}
-	whole := text[:strings.LastIndexByte(string(text), '\n')+1]
+	defer file.Close()
+	text, err := io.ReadAll(io.NewSectionReader(file, b.read, 1<<30))
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	whole := text[:bytes.LastIndexByte(text, '\n')+1]
+	b.read += int64(len(whole))
 	for line := range strings.Lines(string(whole)) {
-		var d deed
-		if _, err := fmt.Sscan(line, &d.what, &d.who, &d.term); err != nil {
-			t.Fatalf("%q: %v", line, err)
+		words := strings.Fields(line)
+		if len(words) != 3 {
+			b.t.Fatalf("%s: %q", b.file, line)
 		}
-		all = append(all, d)
+		term, err := strconv.ParseUint(words[2], 10, 64)
+		if err != nil {
+			b.t.Fatalf("%s: %q", b.file, line)
+		}
+		b.all = append(b.all, deed{words[0], words[1], term})
 	}
-	return all
+	return b.all
 }
 
 // deputyBody is the part of a profile with a deputy.
@@ -49,10 +70,10 @@ components:
 
 // whoDid waits until somebody else than not has acted, after a number of lines,
 // and returns that deed.
-func whoDid(p *peerd, file string, after int, not string) (last deed) {
+func (b *book) whoDid(p *peerd, after int, not string) (last deed) {
 	p.t.Helper()
 	p.waitFor("somebody acts who is not "+not, func() bool {
-		all := deeds(p.t, file)
+		all := b.deeds()
 		for _, d := range all[min(after, len(all)):] {
 			if d.what == "did" && d.who != not {
 				last = d
@@ -84,16 +105,16 @@ func oneByTerm(t testing.TB, all []deed) {
 func TestAPrimaryThatSleptDoesNotAct(t *testing.T) {
 	t.Parallel()
 	c, address := startController(t)
-	file := c.path("deeds")
+	b := &book{t: t, file: c.path("deeds")}
 	peers := map[string]*peerd{}
 	for _, name := range []string{"one", "two"} {
-		p := member(t, name, address, deputyBody(name, file))
+		p := member(t, name, address, deputyBody(name, b.file))
 		p.run()
 		p.ready()
 		p.waitFor(name+" is connected", p.connected)
 		peers[name] = p
 	}
-	first := whoDid(c, file, 0, "")
+	first := b.whoDid(c, 0, "")
 	slept := peers[first.who]
 	pid := slept.of("deputy").Pid
 	all := []int{slept.cmd.Process.Pid, slept.status().KeeperPid, pid}
@@ -103,13 +124,13 @@ func TestAPrimaryThatSleptDoesNotAct(t *testing.T) {
 		}
 	}
 	began := time.Now()
-	next := whoDid(c, file, 0, first.who)
+	next := b.whoDid(c, 0, first.who)
 	if next.term <= first.term {
 		t.Errorf("%+v followed %+v", next, first)
 	}
 	c.waitFor("the lease of the one that sleeps is over", func() bool { return time.Since(began) > 11*time.Second })
 
-	before := len(deeds(t, file))
+	before := len(b.deeds())
 	wake := func(pid int) {
 		if err := syscall.Kill(pid, syscall.SIGCONT); err != nil && err != syscall.ESRCH {
 			t.Error(err)
@@ -118,7 +139,7 @@ func TestAPrimaryThatSleptDoesNotAct(t *testing.T) {
 	wake(pid) // alone: nobody is there to tell it anything
 	c.waitFor("what it ran goes on", func() bool {
 		refrained := 0
-		for _, d := range deeds(t, file)[before:] {
+		for _, d := range b.deeds()[before:] {
 			if d.who == first.who && d.what == "refrained" {
 				refrained++
 			}
@@ -130,12 +151,12 @@ func TestAPrimaryThatSleptDoesNotAct(t *testing.T) {
 	}
 	slept.until("deputy", "waits", func(i instance) bool { return i.Status == "waiting" })
 	slept.waitFor("it is back, and not primary", func() bool { return slept.connected() && !slept.status().Connector.Primary })
-	whoDid(c, file, len(deeds(t, file)), first.who)
-	for _, d := range deeds(t, file)[before:] {
+	b.whoDid(c, len(b.deeds()), first.who)
+	for _, d := range b.deeds()[before:] {
 		if d.what == "did" && d.who == first.who {
 			t.Errorf("the one that slept has acted: %+v", d)
 			break
 		}
 	}
-	oneByTerm(t, deeds(t, file))
+	oneByTerm(t, b.deeds())
 }

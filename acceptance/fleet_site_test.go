@@ -6,6 +6,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"net"
+	"net/http"
 	"os/exec"
 	"slices"
 	"strings"
@@ -23,7 +25,7 @@ type site struct {
 	t           testing.TB
 	controllers []*machine
 	peers       []*machine
-	file        string
+	book        book
 	batches     int
 }
 
@@ -49,7 +51,7 @@ func newSite(t testing.TB) *site {
 	for i := range sitePeers {
 		s.peers = append(s.peers, newMachine(t, n, fmt.Sprintf("peer-%d", i+1)))
 	}
-	s.file = s.controllers[0].path("deeds")
+	s.book = book{t: t, file: s.controllers[0].path("deeds")}
 	for _, m := range s.controllers {
 		m.put("profile.yaml", fmt.Sprintf("application: {guid: acc}\npeer: {name: %s, stateDir: state, runtimeDir: run}\n"+
 			"controller:\n  listen: 0.0.0.0:8062\n  cluster: {name: site, listen: \"%s:6222\", routes: [%s]}\n", m.Name(), m.Addr(), s.each(0, "%s:6222")))
@@ -58,8 +60,8 @@ func newSite(t testing.TB) *site {
 	for i, m := range s.peers {
 		m.put("profile.yaml", fmt.Sprintf("application: {guid: acc}\npeer: {name: %s, stateDir: state, runtimeDir: run}\n"+
 			"connector: {targetId: billing, endpoints: [%s]}\n", m.Name(), s.each(i, `"ws://%s:8062"`))+
-			deputyBody(m.Name(), s.file)+
-			fmt.Sprintf("  counter: {descriptor: %s, command: [%s], config: {name: %s, file: %s, quiet: true}}\n", descriptorFile, program("deputy"), m.Name(), s.file))
+			deputyBody(m.Name(), s.book.file)+
+			fmt.Sprintf("  counter: {descriptor: %s, command: [%s], config: {name: %s, file: %s, quiet: true}}\n", descriptorFile, program("deputy"), m.Name(), s.book.file))
 		m.run()
 	}
 	for _, m := range slices.Concat(s.controllers, s.peers) {
@@ -98,7 +100,7 @@ func (s *site) ccpc(m *machine, args ...string) result {
 // primary, which acts.
 func (s *site) whole() {
 	s.t.Helper()
-	s.controllers[0].waitFor("every controller sees the same fleet", func() bool {
+	s.took("every controller sees the same fleet", func() bool {
 		var primaries []string
 		for _, m := range s.controllers {
 			peers, primary := s.seen(m)
@@ -114,12 +116,11 @@ func (s *site) whole() {
 // seen are the peers that a controller sees, each once, and the primary; none if
 // it does not answer, or sees one twice.
 func (s *site) seen(m *machine) (peers []string, primary string) {
-	r := s.ccpc(m, "channels", "--timeout", "2s", "-o", "json")
 	var all []struct {
 		Connector       string
 		Active, Primary bool
 	}
-	if r.code != 0 || json.Unmarshal([]byte(r.stdout), &all) != nil {
+	if !s.fetch(m, "channels?wide=true", &all) {
 		return nil, ""
 	}
 	for _, ch := range all {
@@ -134,18 +135,35 @@ func (s *site) seen(m *machine) (peers []string, primary string) {
 	return peers, primary
 }
 
+// fetch asks a controller on its host for one of its lists.
+func (s *site) fetch(m *machine, list string, all any) bool {
+	client := http.Client{Timeout: 2 * time.Second, Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext:       func(ctx context.Context, _, address string) (net.Conn, error) { return m.Dial(ctx, address) },
+	}}
+	resp, err := client.Get("http://127.0.0.1:8062/exchange/" + list)
+	if err != nil {
+		return false
+	}
+	defer resp.Body.Close()
+	return resp.StatusCode == http.StatusOK && json.NewDecoder(resp.Body).Decode(all) == nil
+}
+
 // acts tells whether the last that acted is a peer.
 func (s *site) acts(peer string) bool {
-	all := deeds(s.t, s.file)
-	slices.Reverse(all)
-	last := slices.IndexFunc(all, func(d deed) bool { return d.what == "did" })
-	return last >= 0 && all[last].who == peer
+	all := s.book.deeds()
+	for i := len(all) - 1; i >= 0; i-- {
+		if all[i].what == "did" {
+			return all[i].who == peer
+		}
+	}
+	return false
 }
 
 // primary is the peer that has acted in the highest term.
 func (s *site) primary() (m *machine, term uint64) {
 	s.t.Helper()
-	for _, d := range deeds(s.t, s.file) {
+	for _, d := range s.book.deeds() {
 		if d.what == "did" && d.term >= term {
 			m, term = s.peer(d.who), d.term
 		}
@@ -182,7 +200,14 @@ func (s *site) others(than *machine) []*machine {
 func (s *site) took(what string, cond func() bool) time.Duration {
 	s.t.Helper()
 	began := time.Now()
-	s.controllers[0].waitFor(what, cond)
+	look := time.NewTicker(100 * time.Millisecond)
+	defer look.Stop()
+	for !cond() {
+		if time.Since(began) > 2*patience {
+			s.t.Fatalf("waited in vain: %s", what)
+		}
+		<-look.C
+	}
 	return time.Since(began)
 }
 
@@ -218,11 +243,8 @@ func (s *site) counted(id string) {
 		}
 	}()
 	s.took("the batch has ended", func() bool {
-		r := s.ccpc(s.controllers[0], "batches", "--timeout", "5s", "-o", "json")
-		var all []struct{ ID, Status, ErrorDetails string }
-		if r.code != 0 || json.Unmarshal([]byte(r.stdout), &all) != nil {
-			return false
-		}
+		var all []struct{ ID, Status string }
+		s.fetch(s.controllers[0], "batchs", &all)
 		for _, b := range all {
 			if b.ID == id {
 				status = b.Status
@@ -231,7 +253,7 @@ func (s *site) counted(id string) {
 		return status == "SUCCEEDED" || status == "ERROR"
 	})
 	times := map[uint64]int{}
-	for _, d := range deeds(s.t, s.file) {
+	for _, d := range s.book.deeds() {
 		if d.what == "counted" {
 			times[d.term]++
 		}

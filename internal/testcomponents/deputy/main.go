@@ -42,7 +42,7 @@ func (d *deputy) Configure(_ context.Context, cfg *component.Config) (err error)
 
 // Execute acts every few milliseconds.
 func (d *deputy) Execute(ctx context.Context) error {
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for {
 		select {
