@@ -44,6 +44,24 @@ func needsStrace(t *testing.T) {
 	if out, err := exec.Command("strace", "-f", "-b", "execve", "-o", "/dev/null", "true").CombinedOutput(); err != nil {
 		t.Skipf("needs strace 5.7 or later, and leave to use it: %v: %s", err, out)
 	}
+	// To trace who runs already needs more leave than to trace one's own child.
+	other := exec.Command("sleep", "600")
+	if err := other.Start(); err != nil {
+		t.Fatal(err)
+	}
+	tracer := exec.Command("strace", "-o", "/dev/null", "-p", strconv.Itoa(other.Process.Pid))
+	if err := tracer.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for tracerOf(other.Process.Pid) == 0 && alive(tracer.Process.Pid) {
+		<-time.After(time.Millisecond)
+	}
+	may := tracerOf(other.Process.Pid) != 0
+	_ = other.Process.Kill()
+	_ = other.Wait()
+	if err := tracer.Wait(); err != nil && !may {
+		t.Skipf("needs leave to trace a process that runs already: %v", err)
+	}
 }
 
 // suffers waits until status names a trouble with some words.

@@ -11,8 +11,6 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
-
-	"github.com/seed-04209a44/peerd/internal/torture"
 )
 
 // processes are the pids of all processes that this test's peer launched,
@@ -93,16 +91,4 @@ func (p *peerd) pids(names ...string) map[string][2]uint64 {
 		}
 	}
 	return all
-}
-
-// childrenOf are the living children of a process.
-func childrenOf(parent int) (pids []int) {
-	dirs, _ := filepath.Glob("/proc/[0-9]*")
-	for _, dir := range dirs {
-		pid, _ := strconv.Atoi(filepath.Base(dir))
-		if p, ok := torture.ProcessOf(pid); ok && p.Parent == parent {
-			pids = append(pids, pid)
-		}
-	}
-	return pids
 }

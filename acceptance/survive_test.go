@@ -3,6 +3,7 @@
 package acceptance_test
 
 import (
+	"fmt"
 	"maps"
 	"os"
 	"strings"
@@ -209,4 +210,57 @@ func TestOnPeerExitKeep(t *testing.T) {
 	}
 	p.must("stop", "--all")
 	p.write("") // what follows ends as usual
+}
+
+// A change that takes no restart takes none when it is made while peerd is away.
+func TestALiveChangeWhilePeerdIsAway(t *testing.T) {
+	t.Parallel()
+	const body = `
+components:
+  checked: {command: [/bin/sleep, "600"], health: {exec: [/bin/sh, -c, "echo %s >> checks"], interval: 100ms}}
+defaults: {workingDirectory: .}
+`
+	p := start(t, fmt.Sprintf(body, "old"))
+	p.running("checked")
+	before := p.pids()
+	checks := func(word string) func() bool {
+		return func() bool {
+			text, _ := os.ReadFile(p.path("checks"))
+			return strings.HasSuffix(string(text), word+"\n")
+		}
+	}
+	p.waitFor("the old check", checks("old"))
+	p.killPeerd(func() { p.write(fmt.Sprintf(body, "new")) })
+	p.waitFor("the new check", checks("new"))
+	if now := p.pids(); !maps.Equal(now, before) {
+		t.Errorf("were %v and are %v", before, now)
+	}
+}
+
+// Hooks that were under way when peerd died are ended by the next one, before
+// anything starts: a hook never runs twice at a time.
+func TestHooksOfADeadPeerdAreEnded(t *testing.T) {
+	t.Parallel()
+	p := start(t, `
+components:
+  pre: {command: [/bin/sleep, "600"], hooks: {preStart: [/bin/sh, -c, "[ -e pre ] && exit 0; touch pre; exec sleep 678"]}, launchTimeout: 10m}
+  post: {command: [/bin/sleep, "601"], hooks: {postStart: [/bin/sh, -c, "touch post; exec sleep 679"]}}
+defaults: {workingDirectory: .}
+`)
+	p.waitFor("both hooks", func() bool {
+		_, pre := os.Stat(p.path("pre"))
+		_, post := os.Stat(p.path("post"))
+		return pre == nil && post == nil
+	})
+	before := p.of("post")
+	p.killPeerd(nil)
+	p.running("pre", "post")
+	for _, pid := range p.processes() {
+		if c := commandOf(pid); strings.Contains(c, "678") || strings.Contains(c, "679") {
+			t.Errorf("pid %d lives on: %s", pid, c)
+		}
+	}
+	if now := p.of("post"); now.Pid != before.Pid {
+		t.Errorf("post was %v and is %v", before, now)
+	}
 }

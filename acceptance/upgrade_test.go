@@ -375,9 +375,9 @@ func TestCommandsOutliveAnUpgrade(t *testing.T) {
 	p := start(t, `
 components:
   slow: {command: [/bin/sh, -c, "trap 'while [ ! -e down ]; do sleep 0.02; done; rm down; exit 0' TERM; while :; do sleep 0.02; done"],
-    ready: {exec: [/usr/bin/test, -e, up]}, componentStopWaitTime: 60s, launchTimeout: 60s}
+    ready: {exec: [/usr/bin/test, -e, up]}, componentStopWaitTime: 10m, launchTimeout: 10m}
   waits: {command: [/bin/sleep, "600"], dependsOn: [slow]}
-  rests: {command: [/bin/sh, -c, "exit 3"], restart: {delay: 60s, maxDelay: 60s}}
+  rests: {command: [/bin/sh, -c, "exit 3"], restart: {delay: 1h, maxDelay: 1h}}
   done: {command: [/bin/true], restart: {policy: never}}
 defaults: {workingDirectory: .}
 `)
@@ -417,6 +417,56 @@ defaults: {workingDirectory: .}
 	}
 	if i := p.of("done"); i.Status != "completed" || i.Generation != 1 {
 		t.Errorf("done: %v", i)
+	}
+}
+
+// What a process says by sd_notify while peerd becomes another one is heard by
+// the one or the other, and a hook that is under way is waited for.
+func TestNotificationsOutliveAnUpgrade(t *testing.T) {
+	t.Parallel()
+	if _, err := exec.LookPath("python3"); err != nil {
+		t.Skip("python3 is not installed; see .ci/programs")
+	}
+	const say = `import os, socket, time
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+def say(w): s.sendto(w.encode(), os.environ['NOTIFY_SOCKET'])
+n = 0
+while not os.path.exists('ready'):
+    n += 1
+    say('STATUS=%d' % n)
+    time.sleep(0.01)
+say('READY=1')
+time.sleep(3600)
+`
+	p := prepare(t, "")
+	p.put("say.py", say)
+	p.write(`
+defaults: {workingDirectory: ., launchTimeout: 10m}
+components:
+  says: {command: [python3, say.py], ready: {notify: true}}
+  hooked: {command: [/bin/sleep, "600"], hooks: {postStart: [/bin/sh, -c, "echo began >> hook; while [ ! -e go ]; do sleep 0.02; done; echo ended >> hook"]}}
+`)
+	p.run()
+	p.ready()
+	p.running("hooked")
+	p.until("says", "speaks", func(i instance) bool { return i.Status == "starting" && i.Says != "" })
+	p.waitFor("the hook begins", func() bool { _, err := os.Stat(p.path("hook")); return err == nil })
+	p.refused(4, "postStart hook", "upgrade", version(t, 0), "--timeout", "300ms")
+	p.put("go", "")
+	for n := range 4 {
+		p.must("upgrade", version(t, n%2))
+	}
+	told := make(chan result, 1)
+	go func() { told <- p.ccpc("upgrade", version(t, 0)) }()
+	p.put("ready", "")
+	if r := <-told; r.code != 0 {
+		t.Errorf("%v", r)
+	}
+	if i := p.until("says", "runs", func(i instance) bool { return i.Status == "running" }); i.Generation != 1 {
+		t.Errorf("%v", i)
+	}
+	if text, err := os.ReadFile(p.path("hook")); err != nil || string(text) != "began\nended\n" {
+		t.Errorf("the hook: %q, %v", text, err)
 	}
 }
 

@@ -145,13 +145,28 @@ func victims(t *testing.T, n int) (all []*victim) {
 		mine := slices.Concat(routes[i:], routes[:i])
 		v := &victim{t: t, dir: filepath.Join(t.TempDir(), fmt.Sprint("c", i+1)), routes: mine}
 		v.begin()
-		t.Cleanup(v.kill)
+		t.Cleanup(func() {
+			if t.Failed() {
+				v.explain()
+			}
+			v.kill()
+		})
 		all = append(all, v)
 	}
 	for _, v := range all {
-		<-v.up
+		v.await()
 	}
 	return all
+}
+
+// explain logs what a controller sees, and what it told of.
+func (v *victim) explain() {
+	for _, what := range []string{"channels", "batchs?status=pending", "batchs?status=created", "batchs?status=in_progress"} {
+		v.t.Logf("%s: %s: %s", filepath.Base(v.dir), what, get("http://"+v.address+"/exchange/"+what))
+	}
+	log, _ := os.ReadFile(v.dir + ".log")
+	lines := strings.Split(string(log), "\n")
+	v.t.Logf("%s: events:\n%s", filepath.Base(v.dir), strings.Join(lines[max(0, len(lines)-40):], "\n"))
 }
 
 func urls(all []*victim) (urls []string) {
@@ -218,8 +233,8 @@ func TestKillsInACluster(t *testing.T) {
 	n.until("refused", func() bool { return posted(all[0].address, batch("refused")) == http.StatusServiceUnavailable })
 	all[1].begin()
 	all[2].begin()
-	<-all[1].up
-	<-all[2].up
+	all[1].await()
+	all[2].await()
 	succeeded(all[2], "two-of-three")
 	n.until("taken", func() bool { return posted(all[1].address, batch("again")) == http.StatusAccepted })
 	succeeded(all[0], "again")

@@ -59,7 +59,14 @@ func child(dir, address string) error {
 	if err := engine.Wait(context.Background(), func(string) {}); err != nil {
 		return err
 	}
-	c, err := New(Options{Engine: engine})
+	log, err := os.OpenFile(dir+".log", os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer log.Close()
+	c, err := New(Options{Engine: engine, Observe: func(ev Event) {
+		fmt.Fprintf(log, "%s %s %s %s %s %d %s\n", ev.Time.Format("05.000"), ev.Kind, ev.Target, ev.Channel, ev.Batch, ev.Term, ev.Detail)
+	}})
 	if err != nil {
 		return err
 	}
@@ -100,14 +107,23 @@ type victim struct {
 	routes  []string
 	cmd     *exec.Cmd
 	leash   io.Closer     // it stops when this is closed
-	up      chan struct{} // closed when it is up
+	up      chan struct{} // closed when it is up, or has ended
+	ended   bool          // once up is closed
 }
 
 // start starts the controller and waits until it is up.
 func (v *victim) start() {
 	v.t.Helper()
 	v.begin()
-	<-v.up
+	v.await()
+}
+
+// await waits until a controller that was begun is up.
+func (v *victim) await() {
+	v.t.Helper()
+	if <-v.up; v.ended {
+		v.t.Fatalf("controller %s does not come up", filepath.Base(v.dir))
+	}
 }
 
 // begin starts the controller.
@@ -129,7 +145,7 @@ func (v *victim) begin() {
 	if err := v.cmd.Start(); err != nil {
 		v.t.Fatal(err)
 	}
-	v.up = make(chan struct{})
+	v.up, v.ended = make(chan struct{}), false
 	go func() { // it ends with the child
 		for lines := bufio.NewScanner(out); lines.Scan(); {
 			if address, ok := strings.CutPrefix(lines.Text(), "address "); ok {
@@ -138,7 +154,8 @@ func (v *victim) begin() {
 				return
 			}
 		}
-		close(v.up) // it has ended: what the test does next will tell
+		v.ended = true
+		close(v.up)
 	}()
 }
 

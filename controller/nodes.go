@@ -13,6 +13,7 @@ var errNodeGone = errors.New("the node has gone")
 type member struct {
 	life     context.Context // ends when it goes
 	end      context.CancelFunc
+	start    string // differs from one start of the node to the next
 	revision uint64 // of its lease
 	misses   int    // how often in a row it did not answer
 }
@@ -23,17 +24,23 @@ func newMember() *member {
 	return &m
 }
 
-// nodeCame takes in the lease of a node, and tells whether the node is new.
-func (r *registry) nodeCame(name string, revision uint64) bool {
+// nodeCame takes in the lease of a node, and tells whether the node is new. One
+// that was started anew is: what the one before it had not answered, it never will.
+func (r *registry) nodeCame(name, start string, revision uint64) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	m := r.nodes[name]
+	if m != nil && m.start != "" && m.start != start {
+		m.end()
+		m = nil
+	}
 	if m == nil {
 		m = newMember()
 		r.nodes[name] = m
 		r.markChannelsOf(name)
 	}
 	first := m.revision == 0
+	m.start = start
 	m.revision = max(m.revision, revision)
 	return first
 }

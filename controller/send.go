@@ -144,6 +144,8 @@ func (c *Controller) hop(ctx context.Context, to Channel, cmd exchange.Command, 
 		return exchange.Reply{}, fmt.Errorf("command %s: node %s has gone with it: %w", cmd.Type, to.Node, exchange.ErrClosed)
 	case errors.Is(err, cluster.ErrNobody):
 		return exchange.Reply{}, fmt.Errorf("command %s: node %s has gone: %w", cmd.Type, to.Node, errNotSent)
+	case errors.Is(err, cluster.ErrLost):
+		return exchange.Reply{}, fmt.Errorf("command %s: node %s has gone with it: %w", cmd.Type, to.Node, exchange.ErrClosed)
 	case errors.Is(err, context.DeadlineExceeded):
 		return exchange.Reply{}, fmt.Errorf("command %s: %w (%w)", cmd.Type, exchange.ErrTimeout, err)
 	case err != nil:

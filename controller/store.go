@@ -153,7 +153,7 @@ func (c *Controller) watchNodes(ctx context.Context, ready func()) error {
 			signal(c.lapsed)
 		case e.Key == c.node:
 		case !e.Deleted:
-			if c.registry.nodeCame(e.Key, e.Revision) && begun {
+			if c.registry.nodeCame(e.Key, string(e.Value), e.Revision) && begun {
 				c.event(Event{Kind: NodeCame, Detail: e.Key})
 				signal(c.joined)
 				signal(c.moved)

@@ -10,17 +10,17 @@ import (
 // bequeath makes the estate of a keeper that has been served to its end by an
 // order. The door is closed on the way. The keeper is of no use afterwards, and
 // an error says that something is lost.
-func (k *Keeper) bequeath(o *order, lock int) (*estate, error) {
-	close(k.closing)
-	k.watching.Wait()
-	errs := []error{k.door.Close()}
+func (s *server) bequeath(o *order, lock int) (*estate, error) {
+	close(s.closing)
+	s.watching.Wait()
+	errs := []error{s.door.Close()}
 	keep := func(f *os.File) int {
 		fd, err := process.KeepFD(f)
 		errs = append(errs, err, f.Close())
 		return fd
 	}
 	e := &estate{State: state, Socket: keep(o.socket), Lock: lock, User: o.line.bequeath(o, keep)}
-	for _, h := range k.all() {
+	for _, h := range s.all() {
 		he, err := h.bequeath(keep)
 		e.Held = append(e.Held, he)
 		errs = append(errs, err)

@@ -2,7 +2,6 @@ package keeper
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -36,18 +35,15 @@ type Client struct {
 	stop    context.CancelFunc
 	running sync.WaitGroup
 
+	// Owned by mind:
+	untaken map[string]*Capture // what the keeper could not take over yet
+	trouble error               // why
+
 	mu       sync.Mutex // guards all following fields
 	now      *session   // nil while there is no keeper
 	changed  chan struct{}
 	words    map[string]*word    // by key; what is told may come before it is asked for
 	captures map[string]*Capture // what a next keeper must take over
-}
-
-// session is one keeper as long as it answers.
-type session struct {
-	pid      int
-	speaks   Speaks
-	endpoint *exchange.Endpoint
 }
 
 // connectPatience bounds how long a keeper may take to answer at first.
@@ -143,26 +139,42 @@ func (c *Client) handOver(ctx context.Context, s *session, has []Entry) error {
 		there[e.Key] = true
 	}
 	c.mu.Lock()
-	var orders []captureOrder
+	missing := map[string]*Capture{}
 	for key, cp := range c.captures {
 		if !there[key] && !cp.isDrained() {
-			orders = append(orders, cp.order())
+			missing[key] = cp
 		}
 	}
 	c.mu.Unlock()
-	for _, o := range orders {
+	c.untaken = missing
+	return c.takeOver(ctx, s)
+}
+
+// takeOver has the keeper take over what it has not yet. What it cannot now
+// stays untaken, which is a trouble: nobody reads its output until it is.
+func (c *Client) takeOver(ctx context.Context, s *session) error {
+	c.trouble = nil
+	for key, cp := range c.untaken {
 		var e Entry
-		if err := call(ctx, s.endpoint, TypeCapture, o, &e); err != nil {
-			if s.endpoint.Err() != nil || ctx.Err() != nil {
-				return err
-			}
-			c.s.Trouble(fmt.Errorf("the output of %s is lost: %w", o.Key, err))
-			continue
+		err := error(nil)
+		if !cp.isDrained() {
+			err = call(ctx, s.endpoint, TypeCapture, cp.order(), &e)
 		}
-		c.word(o.Key).merge(e)
+		switch {
+		case err == nil:
+			c.word(key).merge(e)
+			delete(c.untaken, key)
+		case s.endpoint.Err() != nil || ctx.Err() != nil:
+			return err
+		default:
+			c.trouble = fmt.Errorf("the output of %s is not stored: %w", key, err)
+		}
 	}
 	return nil
 }
+
+// takeAgain is how long what could not be taken over is left alone.
+const takeAgain = time.Second
 
 // retry is the pause between two tries to have a keeper again.
 const retry = 100 * time.Millisecond
@@ -173,8 +185,17 @@ func (c *Client) mind() {
 		c.mu.Lock()
 		s := c.now
 		c.mu.Unlock()
+		var again <-chan time.Time
+		if len(c.untaken) > 0 {
+			again = time.After(takeAgain)
+		}
 		select {
 		case <-s.endpoint.Ended():
+		case <-again:
+			if c.takeOver(c.ctx, s) == nil { // else the keeper has ended over it, and the next one is asked
+				c.s.Trouble(c.trouble)
+			}
+			continue
 		case <-c.ctx.Done():
 			return
 		}
@@ -190,35 +211,7 @@ func (c *Client) mind() {
 				return
 			}
 		}
-		c.s.Trouble(nil)
-	}
-}
-
-// session waits until there is a keeper.
-func (c *Client) session(ctx context.Context) (*session, error) {
-	for {
-		c.mu.Lock()
-		s, changed := c.now, c.changed
-		c.mu.Unlock()
-		if s != nil && !s.isOver() {
-			return s, nil
-		}
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return nil, fmt.Errorf("there is no keeper: %w", context.Cause(ctx))
-		case <-c.ctx.Done():
-			return nil, errors.New("the way to the keeper is closed")
-		}
-	}
-}
-
-func (s *session) isOver() bool {
-	select {
-	case <-s.endpoint.Ended():
-		return true
-	default:
-		return false
+		c.s.Trouble(c.trouble)
 	}
 }
 
@@ -286,37 +279,4 @@ func (c *Client) handlers() *exchange.Mux {
 		return nil, nil
 	})
 	return m
-}
-
-// call asks the keeper that is there, and the next one if it dies over it: for
-// all that may be asked twice.
-func (c *Client) call(ctx context.Context, typ string, order, answer any) error {
-	for {
-		s, err := c.session(ctx)
-		if err != nil {
-			return err
-		}
-		err = call(ctx, s.endpoint, typ, order, answer)
-		if !errors.Is(err, exchange.ErrClosed) || !s.isOver() {
-			return err
-		}
-	}
-}
-
-func call(ctx context.Context, e *exchange.Endpoint, typ string, order, answer any) error {
-	cmd, err := exchange.NewCommand(typ, order)
-	if err != nil {
-		return err
-	}
-	reply, err := e.Call(ctx, cmd)
-	if err == nil {
-		err = reply.Err()
-	}
-	if err != nil || answer == nil {
-		return err
-	}
-	if err := json.Unmarshal(reply.Payload, answer); err != nil {
-		return fmt.Errorf("cannot read the keeper's answer: %w", err)
-	}
-	return nil
 }

@@ -216,8 +216,8 @@ func (k *Keeper) remove(key string, h *held) {
 		delete(k.held, key)
 	}
 	k.mu.Unlock()
-	if k.home != nil {
-		k.home.forget(key)
+	if k.forgotten != nil {
+		k.forgotten(key)
 	}
 	k.poke()
 }

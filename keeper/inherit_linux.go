@@ -95,7 +95,7 @@ func (o *output) inherit(se streamEstate) *stream {
 
 // inherit answers the order and makes the way to the user who gave it; nil where
 // there is none any more.
-func (u *userEstate) inherit(k *Keeper) *line {
+func (u *userEstate) inherit(s *server) *line {
 	if u == nil {
 		return nil
 	}
@@ -107,7 +107,7 @@ func (u *userEstate) inherit(k *Keeper) *line {
 	if u.Refuse != "" {
 		refused = errors.New(u.Refuse)
 	}
-	l := newLine(conn, k.orders)
+	l := newLine(conn, s.orders)
 	l.missed = true
 	_ = l.Send(exchange.Frame{Reply: reply(u.Order, refused)})
 	return l

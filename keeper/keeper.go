@@ -11,14 +11,12 @@ import (
 
 // Keeper holds processes: it spawns them, stores their output and remembers
 // their exits until they are forgotten. It is used in its own operating-system
-// process (see Serve and Client), or directly where the platform has no such
+// process (see Main and Client), or directly where the platform has no such
 // process. Its methods are safe for concurrent use.
 type Keeper struct {
-	door   *process.Door
-	turn   sync.Mutex    // held by the one user who is heard
-	orders chan *order   // to become another program
-	less   chan struct{} // has something when there may be less to keep
-	home   *home         // nil where the keeper has no process of its own
+	door      *process.Door
+	less      chan struct{}    // has something when there may be less to keep
+	forgotten func(key string) // called with what was forgotten; may be nil
 
 	mu       sync.Mutex // guards all following fields
 	held     map[string]*held
@@ -30,7 +28,7 @@ type Keeper struct {
 
 // New makes a keeper that spawns through door, which stays the caller's.
 func New(door *process.Door) *Keeper {
-	return &Keeper{door: door, held: map[string]*held{}, audience: map[int]func(Entry){}, orders: make(chan *order), less: make(chan struct{}, 1), closing: make(chan struct{})}
+	return &Keeper{door: door, held: map[string]*held{}, audience: map[int]func(Entry){}, less: make(chan struct{}, 1), closing: make(chan struct{})}
 }
 
 // Capture prepares the output of a process under a key, and with it the way to

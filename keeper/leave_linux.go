@@ -112,15 +112,15 @@ func syncFolder(path string) error {
 // called, and nobody is heard any more. How processes ended that nobody has
 // heard of is left in the folder; if that is gone, nobody will ask. As long as it
 // cannot be written down, the keeper stays.
-func (k *Keeper) leave(quit func()) bool {
-	if !k.turn.TryLock() {
+func (s *server) leave(quit func()) bool {
+	if !s.turn.TryLock() {
 		return false // somebody is heard
 	}
-	defer k.turn.Unlock()
-	if k.anyLives() {
+	defer s.turn.Unlock()
+	if s.anyLives() {
 		return false
 	}
-	if left := k.untold(); len(left) > 0 && k.home.isThere() && k.home.write(left) != nil {
+	if left := s.untold(); len(left) > 0 && s.home.isThere() && s.home.write(left) != nil {
 		return false
 	}
 	quit()

@@ -82,15 +82,15 @@ func live(e *estate, isNew bool) error {
 	if err != nil {
 		return errors.Join(err, l.Close())
 	}
-	k.home = home
 	home.remember(left, k.held)
-	user := e.User.inherit(k)
+	s := newServer(k, home)
+	user := e.User.inherit(s)
 	thin()
-	o, err := k.serve(context.Background(), l, user)
+	o, err := s.serve(context.Background(), l, user)
 	if o == nil {
-		return errors.Join(err, k.Close(), door.Close())
+		return errors.Join(err, s.Close(), door.Close())
 	}
-	next, lost := k.bequeath(o, e.Lock)
+	next, lost := s.bequeath(o, e.Lock)
 	err = become(o.argv[0], o.argv, next)
 	if next.User != nil {
 		next.User.Refuse = err.Error()

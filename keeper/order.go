@@ -84,6 +84,11 @@ type spawnOrder struct {
 	Spec process.Spec `json:"spec"`
 }
 
+// becomeOrder has the keeper become another program, with all that it holds.
+type becomeOrder struct {
+	Argv []string `json:"argv"` // the command line that starts a keeper; its first word is an absolute path
+}
+
 type keyOrder struct {
 	Key string `json:"key"`
 }

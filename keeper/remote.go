@@ -143,9 +143,10 @@ func (r remote) spawn(ctx context.Context, key string, s process.Spec) (*Process
 	w, order := r.c.word(key), spawnOrder{Key: key, Spec: s}
 	e, err := r.try(ctx, order)
 	for errors.Is(err, exchange.ErrClosed) && r.c.ctx.Err() == nil {
-		if e, err = r.leftover(ctx, order); err == nil && e.Identity == nil {
-			e, err = r.try(ctx, order)
+		if p, err := r.leftover(ctx, w, order); p != nil || err != nil {
+			return p, err
 		}
+		e, err = r.try(ctx, order)
 	}
 	if err != nil {
 		return nil, err
@@ -167,19 +168,39 @@ func (r remote) try(ctx context.Context, order spawnOrder) (Entry, error) {
 	return e, err
 }
 
-// leftover has the next keeper take over what the one before has spawned and
-// could not tell; the entry is without identity when there is none.
-func (r remote) leftover(ctx context.Context, order spawnOrder) (Entry, error) {
-	if _, err := r.c.session(ctx); err != nil {
-		return Entry{}, err
+// leftover finds what a keeper has spawned that died before it could tell; nil:
+// nothing. It looks at once, as what was spawned may end soon, and who follows it
+// by then alone knows how; and again when the next keeper is there, as it may
+// just have been born before.
+func (r remote) leftover(ctx context.Context, w *word, order spawnOrder) (*Process, error) {
+	for range 2 {
+		found, err := Leftovers(r.c.s.Door, order.Spec.Name)
+		if err != nil {
+			return nil, err
+		}
+		if len(found) > 0 {
+			return r.claim(ctx, w, order.Key, found[0])
+		}
+		if _, err := r.c.session(ctx); err != nil {
+			return nil, err
+		}
 	}
-	found, err := Leftovers(r.c.s.Door, order.Spec.Name)
-	if err != nil || len(found) == 0 {
-		return Entry{}, err
+	return nil, nil
+}
+
+// claim follows what was found and has the next keeper take it over.
+func (r remote) claim(ctx context.Context, w *word, key string, id process.Identity) (*Process, error) {
+	p, err := r.c.adopt(w, id)
+	if err != nil {
+		return nil, err
 	}
 	var e Entry
-	err = r.c.call(ctx, TypeCapture, captureOrder{Key: order.Key, Identity: &found[0]}, &e)
-	return e, err
+	if err := r.c.call(ctx, TypeCapture, captureOrder{Key: key, Identity: &id}, &e); err != nil {
+		p.Release()
+		return nil, err
+	}
+	w.merge(e)
+	return p, nil
 }
 
 func (r remote) drain(ctx context.Context, key string) error {

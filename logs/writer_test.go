@@ -157,6 +157,40 @@ func TestRefusedBytesAreCountedAndMarked(t *testing.T) {
 	}
 }
 
+// A Writer that goes on for another says what that one could not store, and
+// that it is over.
+func TestALossIsHandedOver(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Mkdir(logPath(dir, Out, 0), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w := ResumeWriter(dir, Out, Options{}, Loss{Dropped: 3}) // earlier, and told
+	var told []string
+	listen := func(n int64, why string) { told = append(told, fmt.Sprint(n, " ", why)) }
+	w.Listen(listen)
+	write(t, w, "lost\n")
+	l := w.Loss()
+	_ = w.Close()
+	w = ResumeWriter(dir, Out, Options{}, l)
+	w.Listen(listen)
+	write(t, w, "lost too\n")
+	if n, err := w.Dropped(); n != 17 || err == nil {
+		t.Error(n, err)
+	}
+	if err := os.Remove(logPath(dir, Out, 0)); err != nil {
+		t.Fatal(err)
+	}
+	write(t, w, "kept\n")
+	_ = w.Close()
+	all, _ := stored(t, dir, Out)
+	if got := string(all); !strings.HasPrefix(got, "[peerd: 14 bytes") || !strings.HasSuffix(got, "]\nkept\n") {
+		t.Errorf("%q", got)
+	}
+	if len(told) != 2 || !strings.HasPrefix(told[0], "8 ") || told[1] != "17 " {
+		t.Errorf("told %q", told)
+	}
+}
+
 func TestBadStreamIsRefused(t *testing.T) {
 	if _, err := OpenWriter(t.TempDir(), "both", Options{}); err == nil {
 		t.Fatal("accepted")

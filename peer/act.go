@@ -81,7 +81,7 @@ func (p *Peer) roll(ctx context.Context, r control.ActRequest, tell progress, a 
 	if err != nil {
 		return nil, err
 	}
-	if err := attemptFrom(ctx).begin(views); err != nil {
+	if err := attemptFrom(ctx).beginLasting(views); err != nil {
 		return nil, err
 	}
 	r.Healthy = true
@@ -117,7 +117,7 @@ func (p *Peer) act(ctx context.Context, r control.ActRequest, tell progress, a a
 	if err != nil {
 		return nil, err
 	}
-	if err := attemptFrom(ctx).begin(views); err != nil {
+	if err := attemptFrom(ctx).beginLasting(views); err != nil {
 		return nil, err
 	}
 	return p.actOn(ctx, views, r, tell, a)
@@ -150,6 +150,7 @@ func (p *Peer) actOn(ctx context.Context, views []*supervisor.View, r control.Ac
 	}
 	wg.Wait()
 	if isLeft(ctx) && slices.ContainsFunc(outcomes, func(o control.Outcome) bool { return o.Outcome == "timeout" }) {
+		attemptFrom(ctx).leave()
 		return nil, askAgainAfter(before, r.After, a)
 	}
 	return outcomes, nil
@@ -180,11 +181,12 @@ func (p *Peer) give(ctx context.Context, views []*supervisor.View, again map[sup
 		if err != nil {
 			return nil, err
 		}
-		if err := p.sup.Act(ctx, a.event, lifecycle.CauseCommand, control.CallerFrom(ctx).By, fresh...); err != nil {
+		// Whether it is taken is not to depend on who still listens.
+		if err := p.sup.Act(context.WithoutCancel(ctx), a.event, lifecycle.CauseCommand, control.CallerFrom(ctx).By, fresh...); err != nil {
 			return nil, errors.Join(err, unwish())
 		}
 	}
-	return before, p.resume(ctx, again, a)
+	return before, p.resume(context.WithoutCancel(ctx), again, a)
 }
 
 // asBefore is a view as if generation had just been told to go.

@@ -18,8 +18,10 @@ type attempt struct {
 	r       *replies
 	key     string
 	found   map[string]uint64 // generations by instance; nil: nothing is noted
-	again   bool              // an earlier peer had begun with it
+	again   bool              // an earlier attempt had begun with it
+	lasting bool              // its effect is waited for, and goes on when nobody waits
 	unknown bool              // it cannot be said whether it has had its effect
+	left    bool              // the next attempt is another program's
 }
 
 type attemptKey struct{}
@@ -49,6 +51,21 @@ func (a *attempt) begin(views []*supervisor.View) error {
 	return nil
 }
 
+// beginLasting is begin for an effect that goes on by itself.
+func (a *attempt) beginLasting(views []*supervisor.View) error {
+	if a != nil {
+		a.lasting = true
+	}
+	return a.begin(views)
+}
+
+// leave has what was begun be there for the program that this one becomes.
+func (a *attempt) leave() {
+	if a != nil {
+		a.left = true
+	}
+}
+
 // resumed is an instance that an earlier attempt has found in a generation.
 type resumed struct {
 	*supervisor.View
@@ -72,8 +89,7 @@ func (a *attempt) resumed(views []*supervisor.View) map[supervisor.Key]resumed {
 	return again
 }
 
-// resume has an action, over which an earlier peer died, have its effect where
-// it has had none.
+// resume has an action that was interrupted have its effect where it has had none.
 func (p *Peer) resume(ctx context.Context, again map[supervisor.Key]resumed, a action) error {
 	by := control.CallerFrom(ctx).By
 	for key, r := range again {
@@ -124,5 +140,5 @@ func (a *attempt) ask(v *supervisor.View, once bool) (key string, err error) {
 	}
 	a.unknown = true
 	return "", control.Errorf(control.CodeFailed,
-		"outcome unknown: peerd died while %s was at it, and it cannot be said whether it took effect; it was not sent again", v.Name)
+		"outcome unknown: %s was at it when the command was interrupted, and it cannot be said whether it took effect; it was not sent again", v.Name)
 }

@@ -162,7 +162,7 @@ func (p *Peer) fleetHandlers(role control.Role) *exchange.Mux {
 	look := p.handlers()
 	act := &exchange.Mux{Replies: exchange.NewReplyCache(0, 0, true)}
 	act.HandleRest(func(ctx context.Context, req *exchange.Request) (any, error) {
-		return passOn(req, p.replies.answer(&req.Command, func(a *attempt) exchange.Reply {
+		return passOn(req, p.replies.answer(ctx, &req.Command, func(a *attempt) exchange.Reply {
 			return dispatch(withAttempt(ctx, a), look, req)
 		}))
 	})

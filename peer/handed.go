@@ -53,6 +53,8 @@ type fact struct {
 	PreStop   bool   `json:"preStop,omitempty"` // the hook has had its turn
 	Says      string `json:"says,omitempty"`
 	Reloading bool   `json:"reloading,omitempty"`
+	Notify    string `json:"notify,omitempty"`   // the name of its sd_notify socket among the files
+	Watchdog  int64  `json:"watchdog,omitempty"` // nanoseconds, as it has asked for
 }
 
 // Handover is what this process has from the program that it was before.
@@ -147,6 +149,17 @@ func (h *Handover) facts() map[string]fact {
 	return out
 }
 
+// sockets are the notify sockets that were left, by name.
+func (h *Handover) sockets() map[string]*os.File {
+	out := map[string]*os.File{}
+	for _, f := range h.facts() {
+		if f.Notify != "" {
+			out[f.Notify] = h.take(f.Notify)
+		}
+	}
+	return out
+}
+
 // listener goes on listening on a socket that was handed over, or listens by
 // listen where there is none for this address.
 func (h *Handover) listener(name, address string, listen func(string) (net.Listener, error)) (net.Listener, error) {
@@ -169,6 +182,10 @@ func (h *Handover) listener(name, address string, listen func(string) (net.Liste
 func (g *generation) recall(f fact) {
 	g.saidReady.Store(f.Ready)
 	g.stopTold.Store(f.PreStop)
+	g.watchdogEvery.Store(f.Watchdog)
+	if f.Notify != "" {
+		g.socket = g.l.left[f.Notify]
+	}
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.says, g.reloading = f.Says, f.Reloading
@@ -180,7 +197,7 @@ func (g *generation) fact() fact {
 	defer g.mu.Unlock()
 	return fact{
 		Key: g.l.key(g.spec, g.number), Ready: g.saidReady.Load(), PreStop: g.stopTold.Load(),
-		Says: g.says, Reloading: g.reloading,
+		Says: g.says, Reloading: g.reloading, Watchdog: g.watchdogEvery.Load(),
 	}
 }
 

@@ -76,8 +76,9 @@ func (l *launcher) output(spec *profiles.Spec, dir string) keeper.Output {
 type life struct {
 	process.Identity
 	StartedAt time.Time `json:"startedAt"`
-	Line      string    `json:"line,omitempty"` // the handshake line of a component
-	Hash      string    `json:"hash,omitempty"` // of the definition it was launched by
+	Line      string    `json:"line,omitempty"`     // the handshake line of a component
+	Hash      string    `json:"hash,omitempty"`     // of the definition it was launched by
+	LiveHash  string    `json:"liveHash,omitempty"` // of what of it can change live
 	// Background says that the program has put itself there, and is this process now.
 	Background bool `json:"background,omitempty"`
 }
@@ -89,7 +90,7 @@ func (g *generation) Identity() []byte {
 	if g.proc == nil {
 		return nil
 	}
-	return rawJSON(life{Identity: g.proc.Identity(), StartedAt: g.spawnedAt, Line: g.output.Seen(), Hash: g.definition().Hash, Background: g.isInBackground()})
+	return rawJSON(life{Identity: g.proc.Identity(), StartedAt: g.spawnedAt, Line: g.output.Seen(), Hash: g.definition().Hash, LiveHash: g.definition().LiveHash, Background: g.isInBackground()})
 }
 
 func parseLife(live []byte) (l life, err error) {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/probe"
 	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/profiles"
 	"github.com/seed-04209a44/peerd/supervisor"
@@ -33,6 +34,7 @@ type launcher struct {
 	work   sync.WaitGroup                     // everything that any generation has under way
 	steps  gate                               // what of it must not be cut off in its middle
 	facts  map[string]fact                    // of generations that were handed over, by key
+	left   map[string]*os.File                // the notify sockets among what was handed over, by name
 	lost   atomic.Int64                       // bytes of output that could not be stored, of generations that are over
 }
 
@@ -84,7 +86,11 @@ type generation struct {
 	latest     atomic.Pointer[profiles.Spec] // of live changes; nil: none yet
 	relimiting sync.Mutex                    // one change of the limits at a time, the latest last
 
-	mu        sync.Mutex // guards all following fields
+	socket        *os.File     // of sd_notify, from the program before; nil: there is none
+	watchdogEvery atomic.Int64 // nanoseconds between two signs of life that it promised; 0: it did not
+
+	mu        sync.Mutex    // guards all following fields
+	notify    *probe.Notify // nil where it is not used
 	proc      *keeper.Process
 	output    *keeper.Capture
 	spawnedAt time.Time

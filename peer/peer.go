@@ -123,7 +123,7 @@ func New(o Options) (*Peer, error) {
 	p.launcher = &launcher{
 		door: door, holder: p.holder, log: o.Logger.Named("component"), run: run, logs: p.logDir,
 		slots: make(chan struct{}, maxStarting()), levels: p.levels, tag: tagOf(set.StateDir), lease: p.standing.leaseOf,
-		facts: o.Handover.facts(),
+		facts: o.Handover.facts(), left: o.Handover.sockets(),
 	}
 	p.sup = supervisor.New(supervisor.Options{
 		Launcher: p.launcher,

@@ -38,7 +38,7 @@ func newReadiness(g *generation, dir string) (*readiness, error) {
 	switch {
 	case g.spec.CCP:
 	case want.Notify:
-		if r.notify, err = probe.ListenNotify(dir); err != nil {
+		if r.notify, err = g.listenNotify(dir); err != nil {
 			return nil, fmt.Errorf("cannot listen for sd_notify: %w", err)
 		}
 	case want.FD != 0:
@@ -51,6 +51,32 @@ func newReadiness(g *generation, dir string) (*readiness, error) {
 		}
 	}
 	return r, nil
+}
+
+// listenNotify opens the socket of sd_notify, or goes on with the one that the
+// program before has left.
+func (g *generation) listenNotify(dir string) (n *probe.Notify, err error) {
+	if g.socket == nil {
+		n, err = probe.ListenNotify(dir)
+	} else {
+		n, err = probe.InheritNotify(g.socket, dir)
+		g.socket = nil
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.notify = n
+	return n, err
+}
+
+// leaveNotify leaves the socket to the next program; nil where there is none.
+func (g *generation) leaveNotify() (*os.File, error) {
+	g.mu.Lock()
+	n := g.notify
+	g.mu.Unlock()
+	if n == nil {
+		return nil, nil
+	}
+	return n.Leave()
 }
 
 // env are the variables that tell the process how to say that it is ready.
@@ -78,6 +104,9 @@ func (r *readiness) listen(ctx context.Context) {
 	}
 	watchdog := &watchdog{g: r.g}
 	defer watchdog.stop()
+	if every := r.g.watchdogEvery.Load(); every > 0 {
+		watchdog.set(time.Duration(every))
+	}
 	err := r.notify.Run(ctx, func(pid int) bool { return belongs(r.g.process(), pid) }, func(m probe.Message) {
 		r.heard(m, watchdog)
 	})
@@ -188,6 +217,7 @@ type watchdog struct {
 
 func (w *watchdog) set(interval time.Duration) {
 	w.interval = interval
+	w.g.watchdogEvery.Store(int64(interval))
 	w.alive()
 }
 

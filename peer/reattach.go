@@ -74,6 +74,9 @@ func (g *generation) resume(a supervisor.Adoption) {
 			return
 		}
 		g.goOn(ctx, a, ready, dir)
+		if l.LiveHash != "" && l.LiveHash != g.spec.LiveHash {
+			g.Update(g.spec) // it has changed while no peer was there
+		}
 	})
 }
 
@@ -107,6 +110,9 @@ func (g *generation) abandon(a supervisor.Adoption, why error) {
 		return // let go meanwhile
 	}
 	g.log.Error("cannot take up a component; it is ended", "error", why)
+	if g.socket != nil {
+		_ = g.socket.Close()
+	}
 	exit := lifecycle.Exit{Code: -1, Reason: why.Error()}
 	if l, err := parseLife(a.Live); err == nil {
 		if proc, err := g.l.door.Adopt(l.Identity); err == nil {

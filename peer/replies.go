@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"strconv"
@@ -58,8 +59,9 @@ func openReplies(m memory) *replies {
 
 // answer returns the reply to cmd, from what was kept or from run; what run
 // makes is on disk before it is returned. Of one command at a time, see
-// exchange.ReplyCache.
-func (r *replies) answer(cmd *exchange.Command, run func(*attempt) exchange.Reply) exchange.Reply {
+// exchange.ReplyCache. Where ctx ended meanwhile nobody hears the reply, and
+// whoever sends the command again goes on with it.
+func (r *replies) answer(ctx context.Context, cmd *exchange.Command, run func(*attempt) exchange.Reply) exchange.Reply {
 	a := &attempt{r: r, key: cmd.Type + " " + cmd.ID}
 	if cmd.IdempotencyKey != "" {
 		a.key = cmd.Type + " key " + cmd.IdempotencyKey
@@ -78,9 +80,15 @@ func (r *replies) answer(cmd *exchange.Command, run func(*attempt) exchange.Repl
 	}
 	reply := run(a)
 	switch {
+	case ctx.Err() != nil && (a.lasting || reply.Status != exchange.Succeeded):
+		r.rest(a.key)
+		return exchange.Reply{
+			CommandID: cmd.ID, Type: cmd.Type, Status: exchange.Failed, TraceParent: cmd.TraceParent,
+			ErrorDetails: "interrupted: " + ctx.Err().Error() + "; it goes on when the command comes again",
+		}
 	case reply.Status == exchange.Succeeded && len(reply.Payload) <= maxKeptReply:
 		_ = r.keep(a.key, a.found, &reply) // the effect stands; after a crash it would be looked for again
-	case reply.Status == exchange.Succeeded, a.unknown:
+	case reply.Status == exchange.Succeeded, a.unknown, a.left:
 		r.rest(a.key)
 	default:
 		r.drop(a.key) // it may be tried again

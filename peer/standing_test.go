@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"context"
 	"errors"
 	"strconv"
 	"testing"
@@ -158,7 +159,7 @@ func TestRepliesAreBounded(t *testing.T) {
 	r := openReplies(n)
 	ran := 0
 	ask := func(r *replies, id int) {
-		r.answer(&exchange.Command{ID: strconv.Itoa(id), Type: "RESTART"}, func(*attempt) exchange.Reply {
+		r.answer(t.Context(), &exchange.Command{ID: strconv.Itoa(id), Type: "RESTART"}, func(*attempt) exchange.Reply {
 			ran++
 			return exchange.Reply{Status: exchange.Succeeded, Payload: []byte("{}")}
 		})
@@ -222,13 +223,13 @@ func TestRepliesOfTheInterrupted(t *testing.T) {
 		}
 		return exchange.Reply{Status: status, Payload: []byte("{}")}
 	}
-	openReplies(n).answer(cmd, begin)
+	openReplies(n).answer(t.Context(), cmd, begin)
 	if len(n.kept) != 0 {
 		t.Errorf("a failed command is kept: %s", n.kept)
 	}
 	func() {
 		defer func() { _ = recover() }() // the peer dies over it
-		openReplies(n).answer(cmd, func(a *attempt) exchange.Reply { begin(a); panic("killed") })
+		openReplies(n).answer(t.Context(), cmd, func(a *attempt) exchange.Reply { begin(a); panic("killed") })
 	}()
 	again := func(want bool, views []*supervisor.View, begun bool) func(*attempt) exchange.Reply {
 		return func(a *attempt) exchange.Reply {
@@ -245,13 +246,40 @@ func TestRepliesOfTheInterrupted(t *testing.T) {
 		}
 		return exchange.Reply{Status: exchange.Failed}
 	}
-	openReplies(n).answer(cmd, unknown)
-	openReplies(n).answer(cmd, unknown) // and so it stays
+	openReplies(n).answer(t.Context(), cmd, unknown)
+	openReplies(n).answer(t.Context(), cmd, unknown) // and so it stays
 	later := []*supervisor.View{{Key: views[0].Key, Machine: lifecycle.Machine{Generation: 8}}}
 	r := openReplies(n)
-	r.answer(cmd, again(true, later, true))
-	r.answer(cmd, func(*attempt) exchange.Reply { t.Error("run again after success"); return exchange.Reply{} })
-	r.answer(&exchange.Command{ID: "2", Type: "RESTART"}, again(false, views, false))
+	r.answer(t.Context(), cmd, again(true, later, true))
+	r.answer(t.Context(), cmd, func(*attempt) exchange.Reply { t.Error("run again after success"); return exchange.Reply{} })
+	r.answer(t.Context(), &exchange.Command{ID: "2", Type: "RESTART"}, again(false, views, false))
+}
+
+// TestRepliesNobodyHeard: the connection was lost in the middle. Whether its
+// handler says so, or makes an outcome of it, the next attempt goes on.
+func TestRepliesNobodyHeard(t *testing.T) {
+	views := []*supervisor.View{{Key: supervisor.Key{Application: "a", Name: "b"}, Machine: lifecycle.Machine{Generation: 7}}}
+	cmd := &exchange.Command{ID: "1", Type: "RESTART"}
+	for _, status := range []exchange.Status{exchange.Succeeded, exchange.Failed} {
+		r := openReplies(&notes{kept: map[string][]byte{}})
+		lost, cancel := context.WithCancel(t.Context())
+		reply := r.answer(lost, cmd, func(a *attempt) exchange.Reply {
+			if err := a.beginLasting(views); err != nil {
+				t.Fatal(err)
+			}
+			cancel()
+			return exchange.Reply{Status: status, Payload: []byte("{}")}
+		})
+		if reply.Status != exchange.Failed {
+			t.Errorf("after %s: %+v", status, reply)
+		}
+		r.answer(t.Context(), cmd, func(a *attempt) exchange.Reply {
+			if again := a.resumed(views); !a.again || len(again) != 1 {
+				t.Errorf("after %s: it began anew", status)
+			}
+			return exchange.Reply{Status: exchange.Succeeded, Payload: []byte("{}")}
+		})
+	}
 }
 
 // TestRepliesUnderWayAreNotForgotten: the oldest make room, but never one that

@@ -47,16 +47,38 @@ func (p *Peer) keep(listeners []net.Listener) map[string]*os.File {
 // end waits until nothing is under way any more.
 func (p *Peer) letGo(s *succession, listeners []net.Listener, server *api.Server, end func() error) *Successor {
 	files := p.keep(listeners)
+	sockets := p.keepNotify(files)
 	server.Retire()
 	if err := end(); err != nil {
 		p.log.Warn("not everything ended as it should", "error", err)
 	}
-	return p.successor(s, files)
+	return p.successor(s, files, sockets)
+}
+
+// keepNotify keeps the sockets by which processes say that they are ready, and
+// returns their names by generation.
+func (p *Peer) keepNotify(files map[string]*os.File) map[*generation]string {
+	names := map[*generation]string{}
+	for i, v := range p.sup.Views() {
+		g := generationOf(v)
+		if g == nil {
+			continue
+		}
+		f, err := g.leaveNotify()
+		switch {
+		case err != nil:
+			g.log.Warn("cannot pass the notify socket on", "error", err)
+		case f != nil:
+			names[g] = fmt.Sprintf("notify-%d", i)
+			files[names[g]] = f
+		}
+	}
+	return names
 }
 
 // successor gathers what the next program needs to know, when all that this peer
 // had under way is over.
-func (p *Peer) successor(s *succession, files map[string]*os.File) *Successor {
+func (p *Peer) successor(s *succession, files map[string]*os.File, sockets map[*generation]string) *Successor {
 	plan, _ := p.currentPlan()
 	doc := document{
 		Format: handoverFormat, Upgrade: s.upgrade, Program: p.program, Handover: s.state,
@@ -64,7 +86,9 @@ func (p *Peer) successor(s *succession, files map[string]*os.File) *Successor {
 	}
 	for _, v := range p.sup.Views() {
 		if g := generationOf(v); g != nil {
-			doc.Facts = append(doc.Facts, g.fact())
+			f := g.fact()
+			f.Notify = sockets[g]
+			doc.Facts = append(doc.Facts, f)
 		}
 	}
 	return &Successor{candidate: s.candidate, doc: doc, files: files, folder: plan.Peer.RuntimeDir, log: p.log}

@@ -22,6 +22,7 @@ type Notify struct {
 	path    string
 	conn    *net.UnixConn
 	refused atomic.Int64
+	left    atomic.Bool // Close lets the socket be
 }
 
 // ListenNotify makes the socket notify.sock in dir, which it creates if need
@@ -29,7 +30,7 @@ type Notify struct {
 // another user, so the socket is open to all; who may speak is decided by the
 // sender's credentials.
 func ListenNotify(dir string) (*Notify, error) {
-	path := filepath.Join(dir, "notify.sock")
+	path := filepath.Join(dir, notifyName)
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("the socket path %s has %d bytes and may have %d: use a shorter runtime folder", path, len(path), maxSocketPath)
 	}
@@ -63,6 +64,36 @@ func passCredentials(conn *net.UnixConn) error {
 	})
 	return errors.Join(err, set)
 }
+
+// Leave returns the socket in a file, for InheritNotify in the program that this
+// process becomes: what is sent from now on, and not heard here, is heard there.
+// Close no longer removes the socket.
+func (n *Notify) Leave() (*os.File, error) {
+	f, err := n.conn.File()
+	if err != nil {
+		return nil, fmt.Errorf("cannot leave the notify socket: %w", err)
+	}
+	n.left.Store(true)
+	return f, nil
+}
+
+// InheritNotify goes on with a socket that Leave has left; dir is the one that
+// it was made in. It closes f.
+func InheritNotify(f *os.File, dir string) (*Notify, error) {
+	conn, err := net.FilePacketConn(f)
+	_ = f.Close()
+	if err != nil {
+		return nil, fmt.Errorf("cannot go on with the notify socket: %w", err)
+	}
+	socket, ok := conn.(*net.UnixConn)
+	if !ok {
+		return nil, errors.Join(errors.New("cannot go on with the notify socket: it is none"), conn.Close())
+	}
+	return &Notify{path: filepath.Join(dir, notifyName), conn: socket}, nil
+}
+
+// notifyName is the socket's, in its folder.
+const notifyName = "notify.sock"
 
 // Path is the value for NOTIFY_SOCKET.
 func (n *Notify) Path() string { return n.path }
@@ -107,6 +138,9 @@ func (n *Notify) Run(ctx context.Context, allowed func(pid int) bool, heard func
 
 // Close removes the socket and ends Run.
 func (n *Notify) Close() error {
+	if n.left.Load() {
+		return n.conn.Close()
+	}
 	return errors.Join(n.conn.Close(), os.Remove(n.path))
 }
 

@@ -5,6 +5,7 @@ package probe
 import (
 	"context"
 	"errors"
+	"os"
 )
 
 // Notify needs credentials that only Linux passes with a datagram.
@@ -14,6 +15,12 @@ type Notify struct{}
 func ListenNotify(string) (*Notify, error) {
 	return nil, errors.New("readiness by sd_notify needs Linux: use another readiness check")
 }
+
+// Leave fails here.
+func (n *Notify) Leave() (*os.File, error) { return nil, errors.ErrUnsupported }
+
+// InheritNotify fails here.
+func InheritNotify(*os.File, string) (*Notify, error) { return nil, errors.ErrUnsupported }
 
 // Path is empty here.
 func (n *Notify) Path() string { return "" }

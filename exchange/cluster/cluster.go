@@ -33,7 +33,7 @@ type Engine interface {
 	Serve(ctx context.Context, subject string, answer Answer) error
 	// Request asks on a subject, which must be served by at most one node, and
 	// waits for the answer until ctx ends; the one who answers is told then, if it
-	// can be. ErrNobody comes at once. Answers before the last are handed to each,
+	// can be. ErrNobody comes at once, ErrLost when who was asked has gone. Answers before the last are handed to each,
 	// in order, from the calling goroutine; an error of it ends the request. If
 	// they come faster than it takes them, the request fails; none is left out.
 	// With a nil each there are none.

@@ -41,6 +41,7 @@ type NATS struct {
 	lock     *lock
 	server   *embedded // nil if it is elsewhere
 	conn     *nats.Conn
+	asker    *asker
 	js       jetstream.JetStream
 	close    sync.Once
 }
@@ -101,6 +102,9 @@ func (e *NATS) start(o NATSOptions) (err error) {
 // connect makes the client.
 func (e *NATS) connect(url string, o ...nats.Option) (err error) {
 	if e.conn, err = nats.Connect(url, append(o, nats.Name(e.node), nats.MaxReconnects(-1))...); err != nil {
+		return err
+	}
+	if e.asker, err = newAsker(e.conn); err != nil {
 		return err
 	}
 	e.js, err = jetstream.New(e.conn)

@@ -3,144 +3,98 @@ package cluster
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"sync"
+	"time"
 
 	"github.com/nats-io/nats.go"
 )
 
+// What goes from server to server may be lost when a route breaks or is made
+// anew. So who asks sends the request again when it has heard nothing for a
+// while, and who answers knows it by its reply subject: it is answered once.
+
 // Headers of requests and answers.
 const (
-	idHeader      = "Id"      // of the request, by which it is cancelled
 	streamHeader  = "Stream"  // of a request whose answers before the last are wanted
 	partHeader    = "Part"    // the number of an answer that is not the last, from 1 on
 	partsHeader   = "Parts"   // of the last answer: how many were before it
 	failureHeader = "Failure" // the answer is the text of an error
+	busyHeader    = "Busy"    // no answer: the request is under way
 )
 
-// Bounds of requests.
-const (
-	maxServed  = 16_384 // answered at one time, of one subject
-	partBuffer = 1_024  // answers that wait for one who is slow
-)
+// askAgainAfter is after how long of silence a request is sent again.
+const askAgainAfter = time.Second
+
+// ErrLost is why a request that may have been seen has no answer: nobody is there
+// any more who could have one.
+var ErrLost = errors.New("who was asked has gone")
 
 // errSlow ends a request whose answers are not read as fast as they come.
 var errSlow = errors.New("the answers came faster than they were read")
 
-// serving are the requests of a subject that are being answered.
-type serving struct {
+// asker is what waits for answers, all on one subscription.
+type asker struct {
 	conn   *nats.Conn
-	ctx    context.Context
-	answer Answer
-	wg     sync.WaitGroup
+	prefix string // of reply subjects
 
-	mu    sync.Mutex // guards under
-	under map[string]context.CancelFunc
+	mu      sync.Mutex // guards waiting
+	waiting map[string]chan *nats.Msg
 }
 
-// Serve implements Engine.
-func (e *NATS) Serve(ctx context.Context, subject string, answer Answer) error {
-	s := &serving{conn: e.conn, ctx: ctx, answer: answer, under: make(map[string]context.CancelFunc)}
-	cancels, err := e.conn.Subscribe(cancelSubject(subject), s.cancel)
-	if err != nil {
-		return fmt.Errorf("cannot serve %s: %w", subject, err)
-	}
-	defer func() { _ = cancels.Unsubscribe() }()
-	sub, err := e.conn.Subscribe(encodeKey(subject), s.take)
-	if err != nil {
-		return fmt.Errorf("cannot serve %s: %w", subject, err)
-	}
-	<-ctx.Done()
-	drained := make(chan struct{})
-	sub.SetClosedHandler(func(string) { close(drained) })
-	if err := sub.Drain(); err == nil {
-		<-drained
-	}
-	s.wg.Wait()
-	return nil
+func newAsker(conn *nats.Conn) (*asker, error) {
+	a := &asker{conn: conn, prefix: nats.NewInbox() + ".", waiting: make(map[string]chan *nats.Msg)}
+	_, err := conn.Subscribe(a.prefix+"*", a.dispatch)
+	return a, err
 }
 
-// cancelSubject is where who asked says that it wants no answer any more. No
-// encoded key looks like it.
-func cancelSubject(subject string) string { return encodeKey(subject) + ".=cancel" }
-
-// take begins to answer a request.
-func (s *serving) take(m *nats.Msg) {
-	id := m.Header.Get(idHeader)
-	ctx, cancel := context.WithCancel(s.ctx)
-	s.mu.Lock()
-	full := len(s.under) >= maxServed
-	if !full {
-		s.under[id] = cancel
-	}
-	s.mu.Unlock()
-	if full {
-		cancel()
-		s.reply(m, 0, nil, errors.New("too many requests at a time"))
-		return
-	}
-	s.wg.Go(func() {
-		defer cancel()
-		parts := 0
-		var part func([]byte) error
-		if m.Header.Get(streamHeader) != "" {
-			part = func(data []byte) error {
-				parts++
-				return s.part(m, parts, data)
-			}
-		}
-		data, err := s.answer(ctx, m.Data, part)
-		s.mu.Lock()
-		delete(s.under, id)
-		s.mu.Unlock()
-		s.reply(m, parts, data, err)
-	})
-}
-
-// part sends an answer before the last.
-func (s *serving) part(m *nats.Msg, n int, data []byte) error {
-	part := nats.NewMsg(m.Reply)
-	part.Data = data
-	part.Header.Set(partHeader, strconv.Itoa(n))
-	return m.RespondMsg(part)
-}
-
-// reply sends the last answer. It fails if the connection is over: then the one
-// who asks knows.
-func (s *serving) reply(m *nats.Msg, parts int, data []byte, err error) {
-	last := nats.NewMsg(m.Reply)
-	last.Data = data
-	last.Header.Set(partsHeader, strconv.Itoa(parts))
-	if err != nil {
-		last.Data = []byte(err.Error())
-		last.Header.Set(failureHeader, "1")
-	}
-	_ = m.RespondMsg(last)
-}
-
-// cancel ends the answering of a request.
-func (s *serving) cancel(m *nats.Msg) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if cancel := s.under[string(m.Data)]; cancel != nil {
-		cancel()
+// dispatch hands an answer to who waits for it. One that there is no room for is
+// dropped, and its number missed.
+func (a *asker) dispatch(m *nats.Msg) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	select {
+	case a.waiting[m.Subject] <- m:
+	default:
 	}
 }
+
+// wait returns a reply subject and its answers, until done.
+func (a *asker) wait(room int) (reply string, answers <-chan *nats.Msg, done func()) {
+	reply = a.prefix + nats.NewInbox()[len(nats.InboxPrefix):]
+	ch := make(chan *nats.Msg, room)
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.waiting[reply] = ch
+	return reply, ch, func() {
+		a.mu.Lock()
+		defer a.mu.Unlock()
+		delete(a.waiting, reply)
+	}
+}
+
+// partBuffer bounds the answers that wait for one who is slow.
+const partBuffer = 1_024
 
 // Request implements Engine.
 func (e *NATS) Request(ctx context.Context, subject string, data []byte, each func([]byte) error) ([]byte, error) {
-	id := nats.NewInbox()
-	request := nats.NewMsg(encodeKey(subject))
-	request.Data = data
-	request.Header.Set(idHeader, id)
-	m, err := e.ask(ctx, request, id, each)
+	room := 4
+	if each != nil {
+		room = partBuffer
+	}
+	reply, answers, done := e.asker.wait(room)
+	defer done()
+	request := &nats.Msg{Subject: encodeKey(subject), Reply: reply, Data: data, Header: nats.Header{}}
+	if each != nil {
+		request.Header.Set(streamHeader, "1")
+	}
+	m, err := e.ask(ctx, request, answers, each)
 	switch {
-	case errors.Is(err, nats.ErrNoResponders):
-		return nil, ErrNobody
+	case errors.Is(err, ErrNobody), errors.Is(err, ErrLost):
+		return nil, err
 	case err != nil:
 		// It may be under way. That nobody wants the answer is a courtesy to say.
-		_ = e.conn.Publish(cancelSubject(subject), []byte(id))
+		_ = e.conn.Publish(cancelSubject(subject), []byte(reply))
 		return nil, err
 	case m.Header.Get(failureHeader) != "":
 		return nil, errors.New(string(m.Data))
@@ -148,37 +102,40 @@ func (e *NATS) Request(ctx context.Context, subject string, data []byte, each fu
 	return m.Data, nil
 }
 
-// ask returns the last answer; those before it go to each.
-func (e *NATS) ask(ctx context.Context, request *nats.Msg, inbox string, each func([]byte) error) (*nats.Msg, error) {
-	if each == nil {
-		return e.conn.RequestMsgWithContext(ctx, request)
-	}
-	answers := make(chan *nats.Msg, partBuffer)
-	sub, err := e.conn.ChanSubscribe(inbox, answers)
-	if err != nil {
-		return nil, err
-	}
-	defer func() { _ = sub.Unsubscribe() }()
-	request.Reply = inbox
-	request.Header.Set(streamHeader, "1")
-	if err := e.conn.PublishMsg(request); err != nil {
-		return nil, err
-	}
-	for n := 1; ; n++ {
+// ask sends a request until it is answered and returns the last answer; those
+// before it go to each.
+func (e *NATS) ask(ctx context.Context, request *nats.Msg, answers <-chan *nats.Msg, each func([]byte) error) (*nats.Msg, error) {
+	silence := time.NewTimer(0) // the first time at once
+	defer silence.Stop()
+	sent := 0
+	for next := 1; ; {
 		var m *nats.Msg
 		select {
+		case <-silence.C:
+			if err := e.conn.PublishMsg(request); err != nil {
+				return nil, err
+			}
+			sent++
+			silence.Reset(askAgainAfter)
+			continue
 		case m = <-answers:
+			silence.Reset(askAgainAfter)
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		}
 		switch part, parts := m.Header.Get(partHeader), m.Header.Get(partsHeader); {
-		case len(m.Data) == 0 && m.Header.Get("Status") == "503":
-			return nil, nats.ErrNoResponders
-		case parts == strconv.Itoa(n-1):
+		case m.Header.Get("Status") == "503" && sent == 1:
+			return nil, ErrNobody
+		case m.Header.Get("Status") == "503":
+			return nil, ErrLost
+		case m.Header.Get(busyHeader) != "":
+			continue
+		case parts == strconv.Itoa(next-1):
 			return m, nil
-		case part != strconv.Itoa(n): // some were dropped
+		case part != strconv.Itoa(next): // some were dropped
 			return nil, errSlow
 		}
+		next++
 		if err := each(m.Data); err != nil {
 			return nil, err
 		}

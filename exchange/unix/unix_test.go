@@ -111,6 +111,45 @@ func TestAnAnnouncementOverTheBoundEndsTheChannel(t *testing.T) {
 	}
 }
 
+// A channel goes over with what it has received and nobody has looked at.
+func TestAChannelIsHandedOver(t *testing.T) {
+	a, b := connect(t)
+	for _, id := range []string{"1", "2", "3"} {
+		if err := a.Send(exchange.Frame{Command: &exchange.Command{ID: id, Type: "ECHO"}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if f, err := b.Recv(); err != nil || f.Command.ID != "1" {
+		t.Fatalf("%+v, %v", f, err)
+	}
+	file, unread, err := b.File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	next, err := unix.FileConn(file, unread)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer next.Close()
+	if err := a.Send(exchange.Frame{Command: &exchange.Command{ID: "4", Type: "ECHO"}}); err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"2", "3", "4"} {
+		if f, err := next.Recv(); err != nil || f.Command.ID != id {
+			t.Errorf("%+v, %v; want %s", f, err, id)
+		}
+	}
+	if err := next.Send(exchange.Frame{Reply: &exchange.Reply{CommandID: "4", Status: exchange.Succeeded}}); err != nil {
+		t.Fatal(err)
+	}
+	if f, err := a.Recv(); err != nil || f.Reply == nil || f.Reply.CommandID != "4" {
+		t.Errorf("%+v, %v", f, err)
+	}
+}
+
 func TestCloseEndsBothSides(t *testing.T) {
 	a, b := connect(t)
 	if err := a.Close(); err != nil {

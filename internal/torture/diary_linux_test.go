@@ -4,6 +4,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -85,6 +86,9 @@ func TestWhatAProcessIs(t *testing.T) {
 	found := Processes("ONLY_FOR=its children")
 	if len(found) != 1 || found[0].Pid != cmd.Process.Pid || found[0].Parent != os.Getpid() || found[0].Argv[1] != "600" {
 		t.Errorf("%+v", found)
+	}
+	if !slices.ContainsFunc(Children(os.Getpid()), func(p Process) bool { return p.Pid == cmd.Process.Pid }) {
+		t.Error("it is no child")
 	}
 	u, err := UsageOf(cmd.Process.Pid)
 	if err != nil || u.Files < 3 || u.Threads != 1 || u.MemoryKiB == 0 {

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"fmt"
 	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 )
@@ -48,19 +47,43 @@ type Process struct {
 // Processes lists the living processes whose environment has an entry
 // "NAME=value". Those that nobody may look into are left out.
 func Processes(entry string) (found []Process) {
-	files, _ := filepath.Glob("/proc/[0-9]*/environ")
 	mark := []byte("\x00" + entry + "\x00")
-	for _, file := range files {
-		env, err := os.ReadFile(file)
+	for _, pid := range pids() {
+		env, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		if err != nil || !bytes.Contains(append([]byte{0}, env...), mark) {
 			continue
 		}
-		pid, _ := strconv.Atoi(strings.Split(file, "/")[2])
 		if p, ok := ProcessOf(pid); ok {
 			found = append(found, p)
 		}
 	}
 	return found
+}
+
+// Children lists the living children of a process.
+func Children(parent int) (found []Process) {
+	for _, pid := range pids() {
+		if p, ok := ProcessOf(pid); ok && p.Parent == parent {
+			found = append(found, p)
+		}
+	}
+	return found
+}
+
+// pids are those of all processes.
+func pids() (all []int) {
+	proc, err := os.Open("/proc")
+	if err != nil {
+		return nil
+	}
+	defer proc.Close()
+	names, _ := proc.Readdirnames(-1)
+	for _, name := range names {
+		if pid, err := strconv.Atoi(name); err == nil {
+			all = append(all, pid)
+		}
+	}
+	return all
 }
 
 // ProcessOf looks at one process.

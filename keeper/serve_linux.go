@@ -11,27 +11,37 @@ import (
 	"github.com/seed-04209a44/peerd/exchange/unix"
 )
 
-// window is how many commands may be in flight on one channel.
-const window = 1024
-
 // lonely is how long a keeper for which nothing lives waits for somebody to
 // attend.
 const lonely = 2 * time.Second
+
+// server is a keeper with a process of its own.
+type server struct {
+	*Keeper
+	home   *home
+	turn   sync.Mutex  // held by the one user who is heard
+	orders chan *order // to become another program
+}
+
+func newServer(k *Keeper, h *home) *server {
+	k.forgotten = h.forget
+	return &server{Keeper: k, home: h, orders: make(chan *order)}
+}
 
 // serve answers on l, and to user if it is there already, until ctx ends or the
 // keeper leaves; or until an order to become another program is ready to be
 // carried out, which it returns: then all captures are halted and nobody is
 // heard any more. It closes l.
-func (k *Keeper) serve(ctx context.Context, l *unix.Listener, user *line) (*order, error) {
+func (s *server) serve(ctx context.Context, l *unix.Listener, user *line) (*order, error) {
 	inside, quit := context.WithCancel(ctx)
 	defer quit()
 	var work sync.WaitGroup
 	if user != nil {
-		k.turn.Lock()
-		work.Go(func() { k.converse(inside, user) })
+		s.turn.Lock()
+		work.Go(func() { s.converse(inside, user) })
 	}
-	work.Go(func() { k.accept(inside, l, &work) })
-	o := k.await(inside, quit, l)
+	work.Go(func() { s.accept(inside, l, &work) })
+	o := s.await(inside, quit, l)
 	if o != nil {
 		o.line.keep()
 		_ = o.line.endpoint.Close()
@@ -46,26 +56,26 @@ func (k *Keeper) serve(ctx context.Context, l *unix.Listener, user *line) (*orde
 // await returns when ctx has ended, when the keeper leaves, or with an order
 // that is ready to be carried out. A keeper that holds nothing leaves with its
 // last user; one for which nothing lives when it has been alone for a while.
-func (k *Keeper) await(ctx context.Context, quit func(), l *unix.Listener) *order {
+func (s *server) await(ctx context.Context, quit func(), l *unix.Listener) *order {
 	alone := time.NewTimer(lonely)
 	defer alone.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
-		case o := <-k.orders:
-			err := k.prepare(ctx, l, o)
+		case o := <-s.orders:
+			err := s.prepare(ctx, l, o)
 			if err == nil {
 				return o
 			}
 			o.refuse(err)
-		case <-k.less:
-			if k.holdsNothing() && k.leave(quit) {
+		case <-s.less:
+			if s.holdsNothing() && s.leave(quit) {
 				return nil
 			}
 			alone.Reset(lonely)
 		case <-alone.C:
-			if k.leave(quit) {
+			if s.leave(quit) {
 				return nil
 			}
 		}
@@ -75,7 +85,7 @@ func (k *Keeper) await(ctx context.Context, quit func(), l *unix.Listener) *orde
 // accept serves whoever connects, until l is closed. The next user is heard when
 // all that the one before has sent is done: what it finds then does not change
 // behind its back.
-func (k *Keeper) accept(ctx context.Context, l *unix.Listener, work *sync.WaitGroup) {
+func (s *server) accept(ctx context.Context, l *unix.Listener, work *sync.WaitGroup) {
 	for {
 		conn, err := l.Accept()
 		switch {
@@ -85,29 +95,29 @@ func (k *Keeper) accept(ctx context.Context, l *unix.Listener, work *sync.WaitGr
 			return
 		}
 		work.Go(func() {
-			k.turn.Lock()
+			s.turn.Lock()
 			if ctx.Err() != nil { // it asks the next keeper
-				k.turn.Unlock()
+				s.turn.Unlock()
 				_ = conn.Close()
 				return
 			}
-			k.converse(ctx, newLine(conn, k.orders))
+			s.converse(ctx, newLine(conn, s.orders))
 		})
 	}
 }
 
 // converse answers one user until its channel ends. It has the turn, and gives
 // it back.
-func (k *Keeper) converse(ctx context.Context, l *line) {
-	defer k.poke()
-	defer k.turn.Unlock()
-	e := exchange.NewEndpoint(l, exchange.Options{Handlers: k.handlers(), Window: window})
+func (s *server) converse(ctx context.Context, l *line) {
+	defer s.poke()
+	defer s.turn.Unlock()
+	e := exchange.NewEndpoint(l, exchange.Options{Handlers: s.handlers(), Window: window})
 	l.endpoint = e
 	var telling sync.WaitGroup
-	leave := k.attend(func(news Entry) { telling.Go(func() { tell(ctx, e, news) }) })
+	leave := s.attend(func(news Entry) { telling.Go(func() { tell(ctx, e, news) }) })
 	if l.missed {
-		for _, h := range k.all() {
-			k.tell(h)
+		for _, h := range s.all() {
+			s.tell(h)
 		}
 	}
 	_ = e.Run(ctx) // why it ended is of no matter: what is held stays held
@@ -124,46 +134,35 @@ func tell(ctx context.Context, e *exchange.Endpoint, news Entry) {
 }
 
 // handlers answer the commands.
-func (k *Keeper) handlers() *exchange.Mux {
+func (s *server) handlers() *exchange.Mux {
 	m := &exchange.Mux{}
 	handle(m, TypeCapture, func(o captureOrder) (any, error) {
-		h, err := k.capture(o)
+		h, err := s.capture(o)
 		if err != nil {
 			return nil, err
 		}
 		return h.word.now(), nil
 	})
 	handle(m, TypeSpawn, func(o spawnOrder) (any, error) {
-		h, err := k.spawn(o.Key, o.Spec)
+		h, err := s.spawn(o.Key, o.Spec)
 		if err != nil {
 			return nil, err
 		}
 		return h.word.now(), nil
 	})
-	handle(m, TypeList, func(struct{}) (any, error) { return listing{Pid: os.Getpid(), Speaks: Own(), Entries: k.list()}, nil })
+	handle(m, TypeList, func(struct{}) (any, error) { return listing{Pid: os.Getpid(), Speaks: Own(), Entries: s.list()}, nil })
 	handle(m, TypeDrain, func(o keyOrder) (any, error) {
-		h, err := k.drain(o.Key)
+		h, err := s.drain(o.Key)
 		if err != nil {
 			return nil, err
 		}
 		return h.word.now(), nil
 	})
-	handle(m, TypeClear, func(o keyOrder) (any, error) { return nil, k.clear(o.Key) })
-	handle(m, TypeForget, func(o keyOrder) (any, error) { return nil, k.forget(o.Key) })
+	handle(m, TypeClear, func(o keyOrder) (any, error) { return nil, s.clear(o.Key) })
+	handle(m, TypeForget, func(o keyOrder) (any, error) { return nil, s.forget(o.Key) })
 	handle(m, TypeDropped, func(o keyOrder) (any, error) {
-		n, err := k.dropped(o.Key)
+		n, err := s.dropped(o.Key)
 		return droppedBytes{n}, err
 	})
 	return m
-}
-
-// handle registers do with its payload decoded.
-func handle[T any](m *exchange.Mux, typ string, do func(T) (any, error)) {
-	m.Handle(typ, func(_ context.Context, r *exchange.Request) (any, error) {
-		var order T
-		if err := r.Decode(&order); err != nil {
-			return nil, err
-		}
-		return do(order)
-	})
 }

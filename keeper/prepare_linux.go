@@ -13,11 +13,6 @@ import (
 	"github.com/seed-04209a44/peerd/exchange/unix"
 )
 
-// becomeOrder has the keeper become another program, with all that it holds.
-type becomeOrder struct {
-	Argv []string `json:"argv"` // the command line that starts a keeper; its first word is an absolute path
-}
-
 // order is a becomeOrder on its way. The one who gave it hears nothing else
 // until it is carried out or refused.
 type order struct {
@@ -51,7 +46,7 @@ const stillness = 10 * time.Second
 
 // prepare does all of an order that may fail: then nothing has changed. The
 // captures are halted afterwards, and no command is under way.
-func (k *Keeper) prepare(ctx context.Context, l *unix.Listener, o *order) error {
+func (s *server) prepare(ctx context.Context, l *unix.Listener, o *order) error {
 	var b becomeOrder
 	if err := json.Unmarshal(o.command.Payload, &b); err != nil {
 		return fmt.Errorf("cannot read the order: %w", err)
@@ -62,13 +57,13 @@ func (k *Keeper) prepare(ctx context.Context, l *unix.Listener, o *order) error 
 	if len(b.Argv) == 0 || !filepath.IsAbs(b.Argv[0]) {
 		return fmt.Errorf("cannot become %q: the path of the program must be absolute", b.Argv)
 	}
-	s, err := Ask(ctx, b.Argv)
+	next, err := Ask(ctx, b.Argv)
 	if err != nil {
 		return err
 	}
-	if !s.State.Has(state) {
+	if !next.State.Has(state) {
 		return fmt.Errorf("cannot become %s (%s): it takes over states %d to %d, and this keeper has state %d",
-			b.Argv[0], s.Version, s.State.Oldest, s.State.Newest, state)
+			b.Argv[0], next.Version, next.State.Oldest, next.State.Newest, state)
 	}
 	o.argv = b.Argv
 	ctx, cancel := context.WithTimeoutCause(ctx, stillness, errors.New("commands are under way, try again later"))
@@ -79,7 +74,7 @@ func (k *Keeper) prepare(ctx context.Context, l *unix.Listener, o *order) error 
 	if o.socket, err = l.File(); err != nil {
 		return fmt.Errorf("cannot become another program: %w", err)
 	}
-	if err := k.halt(); err != nil {
+	if err := s.halt(); err != nil {
 		return errors.Join(err, o.socket.Close())
 	}
 	return nil
