@@ -17,7 +17,7 @@ TESTSUM   = $(GO) tool -modfile=tools/test/go.mod gotestsum
 # and say so.
 RACE     := $(if $(shell command -v $${CC:-gcc} cc),-race)
 TESTFLAGS ?=
-# Up to three tests that fail are run again, alone, and named at the end: a
+# A few tests that fail are run again, alone, and named at the end: a
 # machine that stalls does not hide what else a run has to say, nor does a
 # second run hide the first. A data race is never run again.
 FLAKY    := .flaky
@@ -46,7 +46,7 @@ programs: # what tests run, from the distribution
 test: programs ## all tests, with the race detector
 	@$(if $(RACE),,echo "notice: no C compiler, so no race detector" >&2)
 	$(TESTSUM) --format standard-quiet --hide-summary skipped \
-		--rerun-fails=2 --rerun-fails-max-failures=3 --rerun-fails-abort-on-data-race --rerun-fails-run-root-test \
+		--rerun-fails=2 --rerun-fails-max-failures=6 --rerun-fails-abort-on-data-race --rerun-fails-run-root-test \
 		--rerun-fails-report $(FLAKY) --packages ./... -- -timeout 20m $(RACE) $(TESTFLAGS)
 	@if [[ -s $(FLAKY) ]]; then echo "notice: tests that failed and then passed; each is a defect to be filed:"; cat $(FLAKY); fi
 

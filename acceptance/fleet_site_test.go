@@ -252,15 +252,15 @@ func (s *site) counted(id string) {
 		}
 		return status == "SUCCEEDED" || status == "ERROR"
 	})
-	times := map[uint64]int{}
+	by := map[uint64][]string{}
 	for _, d := range s.book.deeds() {
 		if d.what == "counted" {
-			times[d.term]++
+			by[d.term] = append(by[d.term], d.who)
 		}
 	}
 	for i := range uint64(batchSize) {
-		if n := times[uint64(s.batches)*10_000+i]; n != 1 {
-			s.t.Errorf("command %d of the batch had %d effects", i, n)
+		if who := by[uint64(s.batches)*10_000+i]; len(who) != 1 {
+			s.t.Errorf("command %d of the batch was carried out by %v", i, who)
 		}
 	}
 }

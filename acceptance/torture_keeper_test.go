@@ -31,7 +31,20 @@ func bornKeeper(x *tortured, p point) bool {
 	if err := syscall.Kill(before, syscall.SIGKILL); err != nil {
 		x.t.Fatal(err)
 	}
-	<-bar.held
+	barred := false
+	x.waitFor("the next keeper is barred, or was faster", func() bool {
+		select {
+		case <-bar.held:
+			barred = true
+		default:
+		}
+		now := x.keeperPid()
+		return barred || now != 0 && now != before
+	})
+	if !barred {
+		bar.lift()
+		return false
+	}
 	var next int
 	x.soon("the next keeper is born", func() bool {
 		next = x.newbornKeeper(before)

@@ -19,13 +19,12 @@ import (
 // nobody connects.
 const doubtPause = 10 * time.Second
 
-// pick names the connector of a new pass; "" if it has no name.
-func (b *Batches) pick(p pass) string {
+// pick names the connector of a new pass; "" if it has no name. That there is
+// none is an error: what came a moment later would get commands, and not be
+// written down.
+func (b *Batches) pick(p pass) (string, error) {
 	chosen, err := choose(p.def.Target, b.c.registry.candidatesOf(p.def.Target), Choice{Key: p.id})
-	if err != nil {
-		return "" // sending will say so
-	}
-	return chosen.Channel.Connector
+	return chosen.Channel.Connector, err
 }
 
 // misses tells whether a batch has to wait for its connector.

@@ -93,8 +93,12 @@ func (b *Batches) carryOut(ctx context.Context, p pass) {
 		return
 	}
 	doubt := p.state.Connector != ""
+	var err error
 	if !doubt {
-		p.state.Connector = b.pick(p)
+		if p.state.Connector, err = b.pick(p); err != nil {
+			b.pause(ctx)
+			return
+		}
 	}
 	p.state.Missed = time.Time{}
 	p.state.Status, p.state.ErrorDetails, p.state.Node, p.state.Due = BatchInProgress, "", b.c.node, time.Time{}
@@ -124,6 +128,11 @@ func (b *Batches) carryOut(ctx context.Context, p pass) {
 // from being tried again at once.
 func (b *Batches) trouble(ctx context.Context, p pass, err error) {
 	b.c.event(Event{Kind: EngineTrouble, Batch: p.id, Target: p.def.Target, Detail: err.Error()})
+	b.pause(ctx)
+}
+
+// pause keeps a pass for a moment that cannot begin.
+func (b *Batches) pause(ctx context.Context) {
 	pause := time.NewTimer(lostPause)
 	defer pause.Stop()
 	select {

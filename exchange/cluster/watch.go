@@ -71,7 +71,9 @@ func (w *watcher) follow(ctx context.Context, pattern string) error {
 	}
 	info := c.CachedInfo()
 	if info.NumPending == 0 && info.Delivered.Consumer == 0 {
-		w.complete(nil, info.Delivered.Stream)
+		if err := w.complete(ctx, nil); err != nil {
+			return err
+		}
 		return w.read(ctx, sub, nil)
 	}
 	return w.read(ctx, sub, make(map[string]bool))
@@ -101,7 +103,9 @@ func (w *watcher) read(ctx context.Context, sub *nats.Subscription, all map[stri
 		}
 		w.tell(e)
 		if all != nil && at.NumPending == 0 {
-			w.complete(all, at.Sequence.Stream)
+			if err := w.complete(ctx, all); err != nil {
+				return err
+			}
 			all = nil
 		}
 	}
@@ -142,19 +146,29 @@ func (w *watcher) tell(e Entry) {
 	w.to(e)
 }
 
-// complete tells of the keys that went while nobody looked: all that is there at
-// a revision has been read. The first time it tells that this is so.
-func (w *watcher) complete(all map[string]bool, revision uint64) {
+// complete tells of the keys that went while nobody looked. What was read comes
+// from one node, which may be behind: of each key that seems to have gone the
+// bucket itself is asked. The first time it tells that all has been read.
+func (w *watcher) complete(ctx context.Context, all map[string]bool) error {
 	for key, known := range w.known {
-		if !all[key] {
-			delete(w.known, key)
-			w.to(Entry{Key: key, Revision: max(revision, known+1), Deleted: true})
+		if all[key] {
+			continue
+		}
+		e, err := w.b.Get(ctx, key)
+		switch {
+		case errors.Is(err, ErrNotFound):
+			w.tell(Entry{Key: key, Revision: known + 1, Deleted: true})
+		case err != nil:
+			return err
+		default:
+			w.tell(e)
 		}
 	}
 	if !w.ready {
 		w.ready = true
 		w.to(Entry{Ready: true})
 	}
+	return nil
 }
 
 // entry is a message of the stream as an entry of the bucket. What marks a key

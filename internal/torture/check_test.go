@@ -265,6 +265,19 @@ func TestWhatMayHappen(t *testing.T) {
 	}
 }
 
+// A start that was killed before it wrote a word, and whose pid nobody wrote down,
+// does not take the life of the next one.
+func TestALifeGoesToTheStartWithItsPid(t *testing.T) {
+	e := honest()
+	e.Records = slices.Concat(
+		script("toy", 1, Record{Seq: 1, To: lifecycle.Starting}, Record{Seq: 2, From: lifecycle.Starting, To: lifecycle.Backoff, Exit: &Exit{Code: -1, Signal: "SIGKILL"}}),
+		script("toy", 2, Record{Seq: 3, From: lifecycle.Backoff, To: lifecycle.Starting}, Record{Seq: 4, From: lifecycle.Starting, To: lifecycle.Starting, Pid: second.Pid}, Record{Seq: 5, From: lifecycle.Starting, To: lifecycle.Completed, Exit: &Exit{Code: 37}}))
+	e = &Evidence{Records: e.Records, Diaries: map[string][]Line{"toy": diary(second, "begin", "tick 1", "end 37")}}
+	if found := Check(*e); len(found) > 0 {
+		t.Errorf("%v", found)
+	}
+}
+
 func TestKept(t *testing.T) {
 	before, after := honest().Records, honest().Records
 	if found := Kept(before, append(after, Record{Seq: 999})); len(found) > 0 {

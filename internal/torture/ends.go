@@ -72,7 +72,7 @@ func join(diary []Line, history []Record) (all []match) {
 	starts := generations(history)
 	for _, l := range lives(diary) {
 		m := match{life: l}
-		i := slices.IndexFunc(starts, func(g *generation) bool { return g.mayBe(l) })
+		i := indexOf(starts, l)
 		if i >= 0 {
 			for _, g := range starts[:i] {
 				all = append(all, match{start: g})
@@ -85,6 +85,19 @@ func join(diary []Line, history []Record) (all []match) {
 		all = append(all, match{start: g})
 	}
 	return all
+}
+
+// near is how many starts in a row may have come to no life.
+const near = 8
+
+// indexOf is which of the starts a life is, -1 for none: the next one that has
+// its pid, else the next one of which no pid is known.
+func indexOf(starts []*generation, l *life) int {
+	next := starts[:min(near, len(starts))]
+	if i := slices.IndexFunc(next, func(g *generation) bool { return g.pid == l.id.Pid }); i >= 0 {
+		return i
+	}
+	return slices.IndexFunc(starts, func(g *generation) bool { return g.mayBe(l) })
 }
 
 // livesAreStarts wants each life to be one generation, and to have ended as its
