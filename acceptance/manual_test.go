@@ -31,7 +31,7 @@ func (p *peerd) attach(args ...string) (ended <-chan result) {
 func TestAComponentByHand(t *testing.T) {
 	t.Parallel()
 	p := start(t, `components:
-  hand: {command: ["${SAMPLE}"], ccp: true, launch: manual, launchTimeout: 1s, config: {interval: 50ms}}
+  hand: {command: ["${SAMPLE}"], ccp: true, launch: manual, launchTimeout: 50ms, config: {interval: 50ms}}
   next: {command: ["${SAMPLE}"], ccp: true, config: {interval: 50ms}}
 `)
 	waiting := p.until("hand", "waits for a person", func(i instance) bool { return strings.Contains(i.Reason, "ccpc attach hand") })
@@ -68,7 +68,7 @@ func TestAComponentByHand(t *testing.T) {
 func TestByHandOverTheDeathOfPeerd(t *testing.T) {
 	t.Parallel()
 	p := start(t, `components:
-  hand: {command: ["${SAMPLE}"], ccp: true, launch: manual, launchTimeout: 1s}
+  hand: {command: ["${SAMPLE}"], ccp: true, launch: manual, launchTimeout: 50ms}
 `)
 	waits := func(i instance) bool { return strings.Contains(i.Reason, "ccpc attach hand") }
 	waiting := p.until("hand", "waits for a person", waits)
