@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/seed-04209a44/peerd/lifecycle"
 )
@@ -188,15 +189,20 @@ func sameExit(a, b *Exit) (_, _ *Exit) {
 	return a, b
 }
 
+// written is how long a record may take to the disk. It bears the time of what it
+// records, and only what is on disk is told: until then the answer is the one
+// before it.
+const written = 2 * time.Second
+
 // Acknowledged wants the history to know each status that an answer told: it
 // was so at some time between question and answer.
 func Acknowledged(acks []Ack, records []Record) (found []Violation) {
 	for _, a := range acks {
-		said := []string{"nothing"} // in force when it was asked, and then
+		said := []string{"nothing"} // on disk when it was asked, and then
 		for _, r := range records {
 			switch {
 			case r.Name != a.Name || r.At.After(a.Answered):
-			case !r.At.After(a.Asked):
+			case !r.At.After(a.Asked.Add(-written)):
 				said = []string{r.To.String()}
 			default:
 				said = append(said, r.To.String())

@@ -297,12 +297,16 @@ func TestKept(t *testing.T) {
 
 func TestAcknowledged(t *testing.T) {
 	records := honest().Records
+	for i := range records { // each is on disk long before the next
+		records[i].At = records[0].At.Add(time.Duration(i) * 2 * written)
+	}
 	ack := func(name, status string, asked, answered int) Ack {
-		return Ack{name, status, records[asked-1].At.Add(time.Millisecond), records[answered-1].At.Add(time.Millisecond)}
+		return Ack{name, status, records[asked-1].At.Add(written), records[answered-1].At.Add(written)}
 	}
 	right := []Ack{
 		ack("toy", "running", 3, 3), ack("toy", "stopping", 3, 5), ack("toy", "running", 3, 5), ack("toy", "backoff", 3, 5),
 		ack("short", "completed", 15, 15),
+		{"toy", "running", records[3].At.Add(time.Millisecond), records[3].At.Add(2 * time.Millisecond)}, // not on disk yet
 	}
 	if found := Acknowledged(right, records); len(found) > 0 {
 		t.Errorf("%v", found)
