@@ -2,7 +2,6 @@ package process
 
 import (
 	"errors"
-	"fmt"
 	"os"
 	"strconv"
 	"syscall"
@@ -77,10 +76,7 @@ func (o *order) chdir() error {
 	if o.Dir == "" {
 		return nil
 	}
-	if err := syscall.Chdir(string(o.Dir)); err != nil {
-		return fmt.Errorf("%q: %w", o.Dir, err)
-	}
-	return nil
+	return syscall.Chdir(string(o.Dir))
 }
 
 func (o *order) noNewPrivileges() error {

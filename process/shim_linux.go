@@ -265,7 +265,7 @@ func carryOut(file *os.File, keep int) error {
 		{"set oomScoreAdj", o.setOOMScore},
 		{"drop capabilities from the bounding set", o.dropBounding},
 		{"change user and group", o.become},
-		{"working directory", o.chdir},
+		{"", o.chdir}, // which folder it is on the way there, explain says
 		{"set capabilities", o.setCapabilities},
 		{"set noNewPrivileges", o.noNewPrivileges},
 		{"restrict paths", o.restrictPaths},
