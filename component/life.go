@@ -141,7 +141,7 @@ func (r *runtime) fail(err error, then func() int) int {
 	var p *panicError
 	if errors.As(err, &p) {
 		code = ExitPanic
-		_, _ = fmt.Fprintf(r.stderr, "%s\n\n%s\n", p, p.stack)
+		_, _ = fmt.Fprintf(r.stderr, "%s: %s\n\n%s\n", r.info.Name, p, p.stack)
 	}
 	r.log.Error("failed", "error", err)
 	r.tell(r.status(ccp.Error, err.Error()))
