@@ -42,8 +42,9 @@ func (c *Client) register(key string, o Output, w *word, p *Process) (*Capture, 
 // Attach takes up a process that an earlier Client had spawned under key. The
 // keeper that spawned it may hold it still, or be gone; then this one takes it
 // over by its identity. A process that went on as another, which the keeper
-// does not know, is told by its identity too; its exit is seen from here. The process may have ended: its exit is the one that
-// was kept, and unknown where nobody kept it.
+// does not know, is told by its identity too; its exit is seen from here. The
+// process may have ended: its exit is the one that was kept, and unknown where
+// nobody kept it.
 func (c *Client) Attach(ctx context.Context, key string, o Output, id process.Identity) (*Capture, *Process, error) {
 	var e Entry
 	order := captureOrder{Key: key, Output: o, Identity: &id}
