@@ -242,7 +242,7 @@ func TestAReloadByTheFileSystem(t *testing.T) {
 		t.Fatal(err)
 	}
 	for n := 2; n < 60; n++ {
-		p.put("v1/profile.yaml", strings.Replace(string(text), "601", fmt.Sprint(600+n), 1))
+		p.put("v1/profile.yaml", strings.Replace(string(text), "'601'", fmt.Sprintf("'%d'", 600+n), 1))
 	}
 	runs(59)
 	if g := p.of("a").Generation; g > 20 {

@@ -100,10 +100,10 @@ func (x *tortured) barKeepers() *bar {
 	if err != nil {
 		x.t.Fatal(err)
 	}
-	b := &bar{file, make(chan struct{})}
+	b, fd := &bar{file, make(chan struct{})}, int(file.Fd())
 	go func() {
 		defer close(b.held)
-		for syscall.Flock(int(file.Fd()), syscall.LOCK_EX) == syscall.EINTR {
+		for syscall.Flock(fd, syscall.LOCK_EX) == syscall.EINTR {
 		}
 	}()
 	return b
