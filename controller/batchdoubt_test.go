@@ -149,3 +149,29 @@ func TestBatchDoesNotWaitForEver(t *testing.T) {
 		}
 	})
 }
+
+// Where a connector cannot say whether a command had its effect, no other one is
+// asked: the batch ends, and an operator decides.
+func TestBatchEndsWhereTheOutcomeIsUnknown(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := run(t, nil)
+		calls := make(chan string, 10)
+		for _, id := range []string{"a", "b", "c"} {
+			n.join("t", id, func(o *exchange.ConnectorOptions) {
+				o.Channel.Handlers.Handle("FORGOTTEN", func(_ context.Context, req *exchange.Request) (any, error) {
+					calls <- id
+					req.ReplyType = exchange.TypeOutcomeUnknown
+					return nil, errors.New("it was interrupted")
+				})
+			})
+		}
+		b := n.wait(n.execute(batchOf(t, "t", "FORGOTTEN", 2)).ID)
+		if b.Status != BatchError || b.Retry != nil || !strings.Contains(b.ErrorDetails, "it was interrupted") || len(calls) != 1 {
+			t.Errorf("%+v; sent %d times", b, len(calls))
+		}
+		if b.Commands[0].Reply == nil || b.Commands[1].Reply != nil {
+			t.Errorf("%+v", b.Commands)
+		}
+		n.stop()
+	})
+}
