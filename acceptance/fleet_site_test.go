@@ -191,6 +191,21 @@ func (s *site) controllerOf(m *machine) *machine {
 	return s.controllers[at]
 }
 
+// leader is the controller whose engine orders the elections.
+func (s *site) leader() (m *machine) {
+	s.t.Helper()
+	s.took("the elections have a leader", func() bool {
+		for _, b := range s.controllers[0].status().Controller.Cluster.Buckets {
+			at := slices.IndexFunc(s.controllers, func(c *machine) bool { return c.Name() == b.Leader })
+			if strings.HasSuffix(b.Name, "-primaries") && at >= 0 {
+				m = s.controllers[at]
+			}
+		}
+		return m != nil
+	})
+	return m
+}
+
 // others are the controllers but one.
 func (s *site) others(than *machine) []*machine {
 	return slices.DeleteFunc(slices.Clone(s.controllers), func(m *machine) bool { return m == than })

@@ -43,7 +43,7 @@ const (
 	// came again: whether it had its effect cannot be said, so it was not run
 	// again, and should not be by another connector.
 	TypeOutcomeUnknown = "OUTCOME_UNKNOWN"
-	TypeCancel  = "CANCEL"   // command: stop working on {commandId}; never answered itself
+	TypeCancel         = "CANCEL" // command: stop working on {commandId}; never answered itself
 )
 
 // Command asks the other side of a channel to do something. The ID is the only

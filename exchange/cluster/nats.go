@@ -127,6 +127,9 @@ func (e *NATS) Close() {
 // Node implements Engine.
 func (e *NATS) Node() string { return e.node }
 
+// bucketPrefix begins the name of a bucket's stream.
+const bucketPrefix = "KV_"
+
 // Bucket implements Engine. In a cluster every bucket is on disk, on as many
 // nodes as hold a copy of all: one that were in memory would not be the same
 // after a majority has been away.
@@ -134,7 +137,7 @@ func (e *NATS) Bucket(ctx context.Context, name string, o BucketOptions) (Bucket
 	// The layout is that of a NATS key-value bucket, so that its tools can read
 	// it, but without direct reads: those may be stale.
 	conf := jetstream.StreamConfig{
-		Name: "KV_" + name, Subjects: []string{"$KV." + name + ".>"},
+		Name: bucketPrefix + name, Subjects: []string{"$KV." + name + ".>"},
 		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DenyDelete: true, AllowRollup: true,
 		AllowMsgTTL: true, SubjectDeleteMarkerTTL: markerTTL, AllowDirect: false,
 		Storage: jetstream.MemoryStorage, Replicas: e.replicas,
