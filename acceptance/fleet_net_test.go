@@ -141,7 +141,14 @@ func (s *site) flap(m *machine) (heal func()) {
 // TestFleetInTrouble: whatever is cut, flaps or sleeps, there is a primary again,
 // no term has two, and no command of a batch is lost or done twice.
 func TestFleetInTrouble(t *testing.T) {
-	for _, row := range troubles {
+	rows := troubles
+	if soak() { // each to a fleet of its own
+		rows = nil
+		for _, tr := range slices.Concat(troubles...) {
+			rows = append(rows, []trouble{tr})
+		}
+	}
+	for _, row := range rows {
 		t.Run(strings.ReplaceAll(row[0].name, " ", "_"), func(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
