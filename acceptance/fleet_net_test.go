@@ -39,12 +39,14 @@ func (s *site) unheard(c *machine, sends bool) (heal func()) {
 	return heal
 }
 
-// leave waits until the peers of a controller are with the others.
+// leave waits until the peers of a controller are with the others, and the engine's
+// leader is another one.
 func (s *site) leave(c *machine) {
 	s.t.Helper()
-	s.took("the peers are with the other controllers", func() bool {
+	s.took("the peers are with the other controllers, and another one leads", func() bool {
 		peers, _ := s.seen(s.others(c)[0])
-		return len(peers) == sitePeers && !slices.ContainsFunc(s.peers, func(p *machine) bool {
+		leader := s.leaderFor(s.others(c)[0])
+		return leader != nil && leader != c && len(peers) == sitePeers && !slices.ContainsFunc(s.peers, func(p *machine) bool {
 			return !p.connected() || s.controllerOf(p) == c
 		})
 	})
