@@ -63,7 +63,7 @@ func (e *NATS) Wait(ctx context.Context, tell func(missing string)) error {
 // missing says what the engine waits for.
 func (e *NATS) missing(err error) string {
 	if e.server == nil {
-		return fmt.Sprintf("waits for the NATS servers at %s: %v", strings.Join(e.conn.Servers(), ", "), e.trouble.why(err))
+		return fmt.Sprintf("waits for the NATS servers at %s: %v", strings.Join(e.conn.Servers(), ", "), e.trouble.why(e.conn, err))
 	}
 	if e.size == 0 {
 		return "starts"

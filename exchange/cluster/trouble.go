@@ -1,7 +1,6 @@
 package cluster
 
 import (
-	"crypto/tls"
 	"crypto/x509"
 	"errors"
 	"fmt"
@@ -63,8 +62,12 @@ func (t *trouble) over() {
 	t.last, t.told = nil, make(map[string]bool)
 }
 
-// why returns the reason that is known, else err.
-func (t *trouble) why(err error) error {
+// why returns the reason that is known, else err. Of failed attempts to connect
+// again some are not told of, but found at the client.
+func (t *trouble) why(conn *nats.Conn, err error) error {
+	if !conn.IsConnected() {
+		t.is(conn.LastError())
+	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.last != nil {
@@ -78,7 +81,6 @@ func (t *trouble) why(err error) error {
 func (t *trouble) explain(err error) error {
 	var unknown x509.UnknownAuthorityError
 	var name x509.HostnameError
-	var alert tls.AlertError
 	switch {
 	case errors.Is(err, nats.ErrAuthorization), errors.Is(err, nats.ErrAuthExpired), errors.Is(err, nats.ErrAuthRevoked):
 		return t.unknown(err)
@@ -86,7 +88,7 @@ func (t *trouble) explain(err error) error {
 		return fmt.Errorf("their certificate is of an authority that is not trusted: set tls.ca to that authority's (%w)", err)
 	case errors.As(err, &name):
 		return fmt.Errorf("their certificate is of another name than the url's: use one that it is of (%w)", err)
-	case errors.As(err, &alert), strings.Contains(err.Error(), "remote error: tls:"):
+	case refusedCertificate(err):
 		if t.certified {
 			return fmt.Errorf("they refuse the certificate of this controller: set tls.cert and tls.key to one of an authority that they trust (%w)", err)
 		}
@@ -97,6 +99,14 @@ func (t *trouble) explain(err error) error {
 		return fmt.Errorf("%s may not do all that a controller does: allow it all subjects of an account of its own (%w)", t.login, err)
 	}
 	return err
+}
+
+// refusedCertificate tells whether servers have closed a connection over the
+// client's certificate, or that it has none. That comes after the handshake: as an
+// alert, or the connection is just over.
+func refusedCertificate(err error) bool {
+	text := err.Error()
+	return strings.Contains(text, "remote error: tls:") || strings.Contains(text, "closed by remote after TLS handshake")
 }
 
 // unknown is why the servers do not let this client in.
