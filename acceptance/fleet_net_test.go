@@ -16,7 +16,6 @@ type trouble struct {
 	name  string
 	moves bool
 	cause func(s *site, primary *machine) (heal func())
-	open  string // a fault not found yet, for which the short form leaves it out
 }
 
 func isolated(m *machine) (heal func()) { m.Isolate(); return m.Rejoin }
@@ -64,24 +63,21 @@ func second(_, b *machine) *machine { return b }
 // fleet, one after the other.
 var troubles = [][]trouble{
 	{
-		{"the primary's controller, from all", true, func(s *site, p *machine) func() { return isolated(s.controllerOf(p)) }, ""},
-		{"the primary's controller, from the other ones", true, func(s *site, p *machine) func() { return fromTheOthers(s, s.controllerOf(p)) }, ""},
-		{"another controller, from all", false, func(s *site, p *machine) func() { return s.without(s.others(s.controllerOf(p))[0]) }, ""},
-		{"the primary's controller, flapping", false, func(s *site, p *machine) func() { return s.flap(s.controllerOf(p)) }, ""},
+		{"the primary's controller, from all", true, func(s *site, p *machine) func() { return isolated(s.controllerOf(p)) }},
+		{"the primary's controller, from the other ones", true, func(s *site, p *machine) func() { return fromTheOthers(s, s.controllerOf(p)) }},
+		{"another controller, from all", false, func(s *site, p *machine) func() { return s.without(s.others(s.controllerOf(p))[0]) }},
+		{"the primary's controller, flapping", false, func(s *site, p *machine) func() { return s.flap(s.controllerOf(p)) }},
 	},
 	{
-		{
-			"the primary, from all", true, func(_ *site, p *machine) func() { return isolated(p) },
-			"about one time in seven a command of the batch is done by the old primary and by the new one",
-		},
-		{"the primary to its controller", true, func(s *site, p *machine) func() { return toTheController(s, p, first, second) }, ""},
-		{"its controller to the primary", true, func(s *site, p *machine) func() { return toTheController(s, p, second, first) }, ""},
-		{"the primary, flapping", false, func(s *site, p *machine) func() { return s.flap(p) }, ""},
+		{"the primary, from all", true, func(_ *site, p *machine) func() { return isolated(p) }},
+		{"the primary to its controller", true, func(s *site, p *machine) func() { return toTheController(s, p, first, second) }},
+		{"its controller to the primary", true, func(s *site, p *machine) func() { return toTheController(s, p, second, first) }},
+		{"the primary, flapping", false, func(s *site, p *machine) func() { return s.flap(p) }},
 	},
 	{
-		{"the primary sleeps", true, func(s *site, p *machine) func() { return s.sleep(p) }, ""},
-		{"the primary's controller sleeps", true, func(s *site, p *machine) func() { return s.sleep(s.controllerOf(p)) }, ""},
-		{"the primary without its cable", true, func(_ *site, p *machine) func() { p.Unplug(); return p.Plug }, ""},
+		{"the primary sleeps", true, func(s *site, p *machine) func() { return s.sleep(p) }},
+		{"the primary's controller sleeps", true, func(s *site, p *machine) func() { return s.sleep(s.controllerOf(p)) }},
+		{"the primary without its cable", true, func(_ *site, p *machine) func() { p.Unplug(); return p.Plug }},
 	},
 }
 
@@ -118,10 +114,6 @@ func TestFleetInTrouble(t *testing.T) {
 			t.Parallel()
 			s := newSite(t)
 			for _, tr := range row {
-				if tr.open != "" && !soak() {
-					t.Logf("%s is left to the long form: %s", tr.name, tr.open)
-					continue
-				}
 				s.suffer(tr, rounds(1, 20))
 			}
 			oneByTerm(t, s.book.deeds())

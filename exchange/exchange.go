@@ -39,6 +39,10 @@ func (s *Status) UnmarshalJSON(b []byte) error {
 const (
 	TypeUnknown = "UNKNOWN"  // reply to a command whose type nobody here knows
 	TypeNoReply = "NO_REPLY" // reply to a known command that has no handler here
+	// TypeOutcomeUnknown is an ERROR reply to a command that was interrupted and
+	// came again: whether it had its effect cannot be said, so it was not run
+	// again, and should not be by another connector.
+	TypeOutcomeUnknown = "OUTCOME_UNKNOWN"
 	TypeCancel  = "CANCEL"   // command: stop working on {commandId}; never answered itself
 )
 

@@ -24,11 +24,13 @@ const (
 	askTimeout = 2 * time.Second
 )
 
-// Codes of JetStream for what passes when more nodes are there.
+// Codes of JetStream for what passes when more nodes are there, or when those that
+// are there have heard of the last change.
 var awaited = []jetstream.ErrorCode{
 	10005, // fewer nodes than replicas
 	10009, // not the leader
 	10118, // offline
+	10130, // a stream to be restored was deleted, or its restoring given up, a moment ago
 	10194, // offline, with a reason
 }
 
