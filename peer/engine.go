@@ -124,7 +124,7 @@ func (p *Peer) engineOf(plan *profiles.Plan) (*cluster.NATS, error) {
 			return nil, err
 		}
 		return cluster.OpenExternal(cluster.ExternalOptions{
-			Node: plan.Peer.Name, Dir: storeDir(plan), URL: set.URL, TLS: security, Credentials: set.Credentials,
+			Node: plan.Peer.Name, Dir: storeDir(plan), URL: set.URL, TLS: security, Login: cluster.Login(set.Login), Log: log,
 		})
 	case set.Listen != "":
 		security, err := routeTLS(set.TLS)

@@ -72,7 +72,13 @@ type ClusterSettings struct {
 	StoreDir     string
 	URL          string
 	TLS          TLSFiles // of the routes, or of the client of URL
-	Credentials  string
+	Login        LoginFiles
+}
+
+// LoginFiles name with what a client of URL says who it is: Credentials, Nkey, or
+// User and PasswordFile.
+type LoginFiles struct {
+	Credentials, Nkey, User, PasswordFile string
 }
 
 // TLSFiles name files of certificates and keys: PEM, or PKCS12 in their place.

@@ -9,8 +9,10 @@ import (
 	"strings"
 )
 
-// maxReplicas is of how many nodes each has all that is in a bucket.
-const maxReplicas = 3
+// defaultReplicas is on how many servers elsewhere each bucket is. In a cluster of
+// our own it is on all nodes: were it on three of five, the two that fail could
+// be two of its three, and a majority of the nodes would be none of its own.
+const defaultReplicas = 3
 
 // Membership makes an engine one of several, whose servers are joined by routes.
 type Membership struct {

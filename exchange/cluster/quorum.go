@@ -46,6 +46,7 @@ func (e *NATS) Wait(ctx context.Context, tell func(missing string)) error {
 			err = e.restorePending(ctx)
 		}
 		if err == nil {
+			e.trouble.over()
 			return nil
 		}
 		if !errors.Is(explain(err), ErrUnavailable) {
@@ -64,10 +65,7 @@ func (e *NATS) Wait(ctx context.Context, tell func(missing string)) error {
 // missing says what the engine waits for.
 func (e *NATS) missing(err error) string {
 	if e.server == nil {
-		if why := e.conn.LastError(); why != nil && !e.conn.IsConnected() {
-			err = why
-		}
-		return fmt.Sprintf("waits for the NATS servers at %s: %v", strings.Join(e.conn.Servers(), ", "), err)
+		return fmt.Sprintf("waits for the NATS servers at %s: %v", strings.Join(e.conn.Servers(), ", "), e.trouble.why(e.conn, err))
 	}
 	if e.size == 0 {
 		return "starts"
