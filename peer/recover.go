@@ -264,7 +264,7 @@ func (r *recovery) closeHistory(row journal.Instance, last journal.Record, f *fo
 	if len(steps) == 0 || err != nil {
 		return err
 	}
-	_, err = r.p.journal.Append(steps, journal.Instance{Application: row.Application, Name: row.Name, Generation: row.Generation, Desired: row.Desired})
+	_, err = r.p.journal.AppendUrgent(steps, journal.Instance{Application: row.Application, Name: row.Name, Generation: row.Generation, Desired: row.Desired})
 	return err
 }
 
