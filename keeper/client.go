@@ -107,7 +107,7 @@ func (c *Client) connectOnce(ctx context.Context) error {
 	s := &session{endpoint: exchange.NewEndpoint(conn, exchange.Options{Handlers: c.handlers(), Window: window})}
 	c.running.Go(func() { _ = s.endpoint.Run(c.ctx) })
 	var l listing
-	if err := call(ctx, s.endpoint, TypeList, struct{}{}, &l); err != nil {
+	if err := call(ctx, s.endpoint, TypeList, listOrder{Zombies: true}, &l); err != nil {
 		_ = s.endpoint.Close()
 		return fmt.Errorf("the keeper does not answer: %w", err)
 	}
@@ -238,7 +238,7 @@ func (c *Client) Speaks() Speaks {
 // Entries lists what the keeper holds.
 func (c *Client) Entries(ctx context.Context) ([]Entry, error) {
 	var l listing
-	err := c.call(ctx, TypeList, struct{}{}, &l)
+	err := c.call(ctx, TypeList, listOrder{Zombies: true}, &l)
 	return l.Entries, err
 }
 

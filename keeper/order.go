@@ -89,6 +89,13 @@ type becomeOrder struct {
 	Argv []string `json:"argv"` // the command line that starts a keeper; its first word is an absolute path
 }
 
+// listOrder asks for the listing.
+type listOrder struct {
+	// Zombies: the user can tell the end of a process that nobody has reaped. Only
+	// then is it kept until it is forgotten, while this user is connected.
+	Zombies bool `json:"zombies,omitempty"`
+}
+
 type keyOrder struct {
 	Key string `json:"key"`
 }

@@ -120,7 +120,8 @@ func (s *server) converse(ctx context.Context, l *line) {
 			s.tell(h)
 		}
 	}
-	_ = e.Run(ctx) // why it ended is of no matter: what is held stays held
+	_ = e.Run(ctx)        // why it ended is of no matter: what is held stays held
+	s.door.KeepDead(true) // until it is known who comes next
 	leave()
 	telling.Wait()
 }
@@ -150,7 +151,10 @@ func (s *server) handlers() *exchange.Mux {
 		}
 		return h.word.now(), nil
 	})
-	handle(m, TypeList, func(struct{}) (any, error) { return listing{Pid: os.Getpid(), Speaks: Own(), Entries: s.list()}, nil })
+	handle(m, TypeList, func(o listOrder) (any, error) {
+		s.door.KeepDead(o.Zombies)
+		return listing{Pid: os.Getpid(), Speaks: Own(), Entries: s.list()}, nil
+	})
 	handle(m, TypeDrain, func(o keyOrder) (any, error) {
 		h, err := s.drain(o.Key)
 		if err != nil {

@@ -12,7 +12,7 @@ import (
 // stay, what the program knew of them does not.
 type Carried struct {
 	Identity Identity `json:"identity"`
-	// PidFD is the open pidfd of the leader; -1 where it has been waited for.
+	// PidFD is the open pidfd of the leader; -1 where it has been reaped.
 	PidFD int `json:"pidFd"`
 	// Seen are the members, pid and start time, of a tree that no cgroup holds.
 	Seen map[int]uint64 `json:"seen,omitempty"`
@@ -30,10 +30,12 @@ func (p *Process) Carry() (Carried, error) {
 	if !ok {
 		return c, nil
 	}
-	defer l.close()
+	defer l.file.Close()
 	select {
 	case <-p.exited:
-		return c, nil
+		if !l.dead.Load() {
+			return c, nil
+		}
 	default:
 	}
 	fd, err := KeepFD(l.file)
@@ -61,12 +63,13 @@ func KeepFD(f *os.File) (int, error) {
 
 // OpenCarried is Open for a program that another has become. It takes up what
 // that one carried, in the same order, before it reaps any orphan: what ended
-// in between is told like any other end.
+// in between is told like any other end. The dead are kept (see [Door.KeepDead]).
 func OpenCarried(carried []Carried) (*Door, []*Process, error) {
 	d, err := makeDoor(hold())
 	if err != nil {
 		return nil, nil, err
 	}
+	d.keeping = true
 	procs := make([]*Process, len(carried))
 	for i, c := range carried {
 		if procs[i], err = d.takeUp(c); err != nil {
@@ -85,7 +88,7 @@ func (d *Door) takeUp(c Carried) (*Process, error) {
 		s.holder.(*sessionHolder).known = c.Seen
 	}
 	if c.PidFD < 0 {
-		return d.follow(c.Identity, t, goneLeader{})
+		return d.follow(c.Identity, t, d.gone(c.Identity))
 	}
 	l, err := newLeader(c.Identity.Pid, c.PidFD)
 	if err != nil {
