@@ -60,7 +60,7 @@ func OpenNATS(o NATSOptions) (*NATS, error) {
 		if err := o.Cluster.check(); err != nil {
 			return nil, fmt.Errorf("cannot open the engine: %w", err)
 		}
-		e.size, e.replicas = o.Cluster.size(), o.Cluster.size()
+		e.size, e.replicas = o.Cluster.size(), o.Cluster.replicas()
 		e.mark = mark{Mode: modeClustered, Cluster: o.Cluster.Name, Node: o.Node}
 	}
 	if err := e.claim(); err != nil {
