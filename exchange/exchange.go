@@ -57,6 +57,7 @@ type Command struct {
 	TraceParent    string          `json:"traceparent,omitempty"`    // W3C trace context
 	IdempotencyKey string          `json:"idempotencyKey,omitempty"` // one effect per key
 	Caller         string          `json:"caller,omitempty"`         // on whose behalf, as the sender says: for records, not for decisions
+	Term           uint64          `json:"term,omitempty"`           // in which the sender is its target's primary; void in a later one
 }
 
 // Reply answers the command CommandID. A command may have many intermediate
