@@ -20,7 +20,9 @@
 //
 // The user dies: the keeper goes on, waits for its children, and drains their
 // output. A later Client finds it by its folder; Entries lists what it holds,
-// Attach takes it up again.
+// Attach takes it up again. Sockets of sd_notify that were shared with it stay open
+// and are heard (at most 16 messages each are kept: of those that name the same
+// variables the latest), and Notify gives them to the next user.
 //
 // The keeper dies: its children become those of its user, which is a subreaper
 // above it and holds a pidfd of each besides, so that every exit is seen. That

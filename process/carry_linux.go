@@ -1,11 +1,6 @@
 package process
 
-import (
-	"fmt"
-	"os"
-
-	"golang.org/x/sys/unix"
-)
+import "fmt"
 
 // Carried is a process as one program hands it to the next, when an
 // operating-system process executes another program: children and open files
@@ -44,21 +39,6 @@ func (p *Process) Carry() (Carried, error) {
 	}
 	c.PidFD = fd
 	return c, nil
-}
-
-// KeepFD duplicates an open file's descriptor for the next program. It is
-// closed by exec until [unix.FD_CLOEXEC] is taken from it.
-func KeepFD(f *os.File) (int, error) {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	fd := -1
-	var dupErr error
-	if err := raw.Control(func(old uintptr) { fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 3) }); err != nil {
-		return -1, err
-	}
-	return fd, dupErr
 }
 
 // OpenCarried is Open for a program that another has become. It takes up what
