@@ -18,10 +18,10 @@ import (
 // keptAlive is what lives on while the journal is damaged.
 const keptAlive = `
 components:` + ticker + `
-  one: {command: [/bin/sleep, "600"]}
-  two: {command: [/bin/sleep, "600"], replicas: 2}
-  tree: {command: [/bin/sh, -c, "sleep 600 & exec sleep 600"]}
-  down: {command: [/bin/sleep, "600"]}
+  one: {command: [/bin/sleep, infinity]}
+  two: {command: [/bin/sleep, infinity], replicas: 2}
+  tree: {command: [/bin/sh, -c, "sleep infinity & exec sleep infinity"]}
+  down: {command: [/bin/sleep, infinity]}
 `
 
 // Issue 4: the state file corrupted at each byte, and cut there. The next peer

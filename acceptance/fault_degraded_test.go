@@ -13,6 +13,8 @@ import (
 	"testing"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/seed-04209a44/peerd/lifecycle"
 )
 
 // hardy is what faults are inflicted on: none of these but the victim may notice
@@ -100,6 +102,39 @@ func TestADiskThatIsFull(t *testing.T) {
 	if now := p.metric("peerd_log_dropped_bytes_total"); now < float64(lost) {
 		t.Errorf("%v bytes are counted after its end, %d before", now, lost)
 	}
+}
+
+// On a disk without a byte to spare whoever is to be stopped is stopped, which is
+// remembered over a restart of peerd; nobody else begins anything.
+func TestStoppingOnADiskThatIsFull(t *testing.T) {
+	t.Parallel()
+	p, _ := sturdy(t, (*peerd).smallDisk)
+	for range 2 {
+		empty := p.fillDisk()
+		p.waitFor("the journal has no room of its own any more", func() bool {
+			return p.ccpc("restart", "plain", "probed", "noisy").code != 0
+		})
+		p.refused(1, "no space left", "start", "late#1")
+		p.must("stop", "plain")
+		p.must("kill", "probed")
+		p.killPeerd(nil)
+		for _, name := range []string{"plain", "probed"} {
+			if i := p.of(name); i.Status != "stopped" || i.Desired != "down" {
+				t.Errorf("%s after a restart of peerd: %v", name, i)
+			}
+			history := p.history(name)
+			if end := history[len(history)-1]; end.Exit == nil || end.To != lifecycle.Stopped {
+				t.Errorf("%s ended as %+v", name, end)
+			}
+		}
+		p.must("stop", "--all")
+		empty()
+		p.recovers()
+		p.must("start", "--all")
+		p.running(append(untouchables, "victim")...)
+	}
+	p.nobodyIsUnknown()
+	p.oneEndEach()
 }
 
 // lost is how many bytes of an instance's output could not be stored.

@@ -152,30 +152,55 @@ defaults: {workingDirectory: .}
 	}
 }
 
-// What left the plan while peerd was away is ended; what changed is restarted.
+// What left the plan while peerd was away is stopped as by a reload: asked, with
+// its hook, and by force when its budget is over; what changed is restarted.
 func TestThePlanChangesWhilePeerdIsAway(t *testing.T) {
 	t.Parallel()
-	p := start(t, `
+	const stays = `
 components:
   stays: {command: [/bin/sleep, "600"]}
-  leaves: {command: [/bin/sleep, "601"]}
+`
+	p := start(t, stays+`
   changes: {command: [/bin/sleep, "602"]}
+  leaves:
+    command: [/bin/sh, -c, "trap 'echo $HOW >>bye; exit 3' USR1; touch armed; while :; do sleep 0.02; done"]
+    env: {HOW: orderly}
+    stopSignal: SIGUSR1
+    hooks: {preStop: [/bin/sh, -c, "echo hook: $HOW >>bye"]}
+  deaf: {command: [/bin/sh, -c, "trap '' TERM; touch deaf; while :; do sleep 0.02; done"], componentStopWaitTime: 1s}
+`+ticker+`
+defaults: {workingDirectory: .}
 `)
-	p.running("stays", "leaves", "changes")
+	p.running("stays", "leaves", "deaf", "changes", "ticker")
+	p.waitFor("their traps are set", func() bool { return p.hasFile("armed") && p.hasFile("deaf") })
 	before := p.pids()
 	p.killPeerd(func() {
-		p.write(`
-components:
-  stays: {command: [/bin/sleep, "600"]}
+		p.write(stays + `
   changes: {command: [/bin/sleep, "603"]}
+defaults: {workingDirectory: .}
 `)
 	})
 	p.until("changes", "is another", func(i instance) bool { return i.Status == "running" && i.Generation == 2 })
+	p.waitFor("those who left are gone", func() bool { return len(p.ps()) == 2 })
 	if now := p.pids(); now["stays"] != before["stays"] || len(now) != 2 {
 		t.Errorf("were %v and are %v", before, now)
 	}
-	if pid := int(before["leaves"][0]); alive(pid) {
-		t.Errorf("leaves lives on: %d", pid)
+	ends := map[string]record{}
+	for _, r := range p.events() {
+		if r.Exit != nil {
+			ends[r.Name] = r
+		}
+	}
+	for name, want := range map[string]string{"leaves": "3", "deaf": "-1 SIGKILL", "ticker": "0"} {
+		if alive(int(before[name][0])) {
+			t.Errorf("%s lives on", name)
+		}
+		if x := ends[name].Exit; x == nil || strings.TrimSpace(fmt.Sprint(x.Code, " ", x.Signal)) != want {
+			t.Errorf("%s ended with %v, want %s", name, x, want)
+		}
+	}
+	if text, _ := os.ReadFile(p.path("bye")); string(text) != "hook: orderly\norderly\n" {
+		t.Errorf("leaves said %q", text)
 	}
 }
 

@@ -24,6 +24,7 @@ const (
 type write struct {
 	records []pendingRecord
 	rows    []row // value not yet sealed
+	urgent  bool  // may use the reserve
 	done    chan result
 }
 
@@ -135,7 +136,19 @@ fill:
 	if len(batch) == 0 {
 		return
 	}
-	seqs, err := j.commitBatch(batch)
+	err := j.reopen()
+	if err == nil {
+		if full := j.secure(); full != nil {
+			batch = refuse(batch, full)
+		}
+	}
+	if len(batch) == 0 {
+		return
+	}
+	var seqs []uint64
+	if err == nil {
+		seqs, err = j.commitBatch(batch)
+	}
 	for i, w := range batch {
 		if err != nil {
 			w.done <- result{err: err}
@@ -143,6 +156,14 @@ fill:
 		}
 		w.done <- result{seq: seqs[i]}
 	}
+}
+
+// reopen opens the file where a failed commit has closed it.
+func (j *Journal) reopen() error {
+	if j.db != nil { // only the committer replaces it
+		return nil
+	}
+	return j.open()
 }
 
 // commitBatch writes all of batch in one transaction.
@@ -155,16 +176,7 @@ fill:
 // refers to synced pages only, and all others are written again before they are
 // used.
 func (j *Journal) commitBatch(batch []*write) ([]uint64, error) {
-	j.store.RLock()
-	db := j.db
-	j.store.RUnlock()
-	if db == nil {
-		if err := j.open(); err != nil {
-			return nil, err
-		}
-		db = j.db // only the committer replaces it
-	}
-	t := newTransaction(j)
+	db, t := j.db, newTransaction(j)
 	seqs := make([]uint64, len(batch))
 	txid := 0
 	err := guard(func() error {
@@ -231,7 +243,7 @@ func (j *Journal) open() error {
 		return fmt.Errorf("cannot open the journal %s: %w", j.path, err)
 	}
 	j.store.Lock()
-	j.db = db
+	j.db, j.held = db, 0
 	j.store.Unlock()
 	j.load(t)
 	return nil

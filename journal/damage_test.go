@@ -242,7 +242,7 @@ func tinyDisk(t *testing.T, size string) string {
 }
 
 func TestFullDiskAcknowledgesNothingAndRecovers(t *testing.T) {
-	disk := tinyDisk(t, "256k")
+	disk := tinyDisk(t, "1m")
 	j := open(t, disk, Options{})
 	acked := uint64(0)
 	r := rec("a", "x", "running")

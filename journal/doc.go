@@ -19,6 +19,8 @@
 //     a [VersionError], a file in use with [ErrLocked].
 //   - A disk that refuses writes fails the writes it refuses and nothing else;
 //     when it accepts again, so does the journal.
+//   - What is urgent (AppendUrgent, and whatever only takes away) is written on a
+//     full disk too, within a reserve that the file holds behind its last page.
 //
 // # How it is stored
 //

@@ -80,6 +80,7 @@ type Journal struct {
 	lock *os.File
 
 	failed uint64        // transaction to be undone; the committer's
+	held   int64         // how far the disk holds the file, used or not; the committer's
 	queue  chan *write   // to the committer
 	closed chan struct{} // closed by Close
 	done   chan struct{} // closed when the committer has ended
@@ -136,7 +137,19 @@ func Open(dir string, o Options) (*Journal, error) {
 // returns when they are on disk, with the last sequence number. On an error
 // nothing of them is acknowledged.
 func (j *Journal) Append(recs []Record, insts ...Instance) (uint64, error) {
+	return j.append(newWrite(), recs, insts)
+}
+
+// AppendUrgent is Append for what ends something: where the disk is full, and
+// Append fails, it may use what the journal has reserved (half a megabyte, where
+// the file system can reserve; it is made up for when there is room again).
+func (j *Journal) AppendUrgent(recs []Record, insts ...Instance) (uint64, error) {
 	w := newWrite()
+	w.urgent = true
+	return j.append(w, recs, insts)
+}
+
+func (j *Journal) append(w *write, recs []Record, insts []Instance) (uint64, error) {
 	for i := range recs {
 		if err := w.addRecord(&recs[i]); err != nil {
 			return 0, err
@@ -186,8 +199,10 @@ func (j *Journal) Sync() error {
 	return nil
 }
 
+// change sets a row, or takes it away, which is always possible.
 func (j *Journal) change(bucket string, key, value []byte) error {
 	w := newWrite()
+	w.urgent = value == nil
 	w.rows = append(w.rows, row{bucket: bucket, key: key, value: value})
 	if _, err := j.commit(w); err != nil {
 		return fmt.Errorf("cannot write the journal %s: %w", j.path, err)

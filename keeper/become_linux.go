@@ -17,13 +17,13 @@ const estateName = "estate"
 
 // become executes a program that goes on with the estate, in this very process.
 // It returns only when that is impossible.
-func become(path string, argv []string, e *estate) error {
+func become(path string, argv []string, e *estate, hears bool) error {
 	f, err := e.write()
 	if err != nil {
 		return fmt.Errorf("cannot write down what the keeper has: %w", err)
 	}
 	defer f.Close()
-	for _, fd := range e.files() {
+	for _, fd := range e.files(hears) {
 		if _, err := sys.FcntlInt(uintptr(fd), sys.F_SETFD, 0); err != nil {
 			return fmt.Errorf("cannot keep a file open: %w", err)
 		}

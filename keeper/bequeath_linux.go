@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"errors"
+	"math"
 	"os"
 
 	"github.com/seed-04209a44/peerd/process"
@@ -59,6 +60,10 @@ func (h *held) bequeath(keep func(*os.File) int) (heldEstate, error) {
 		var c process.Carried
 		c, err = h.proc.Carry()
 		he.Process = &c
+	}
+	if h.ear != nil {
+		h.ear.hush(math.MaxInt)
+		he.Notify, he.Said = h.ear.fd, h.ear.said
 	}
 	he.Entry = h.word.now()
 	h.out.bequeath(&he, keep)

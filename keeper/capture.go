@@ -43,6 +43,7 @@ type Capture struct {
 	mu      sync.Mutex // guards the following fields
 	proc    *Process
 	drained bool
+	ear     *os.File // its socket of sd_notify, for keepers to come; nil: there is none
 }
 
 func newCapture(key string, o Output, w *word, h host, proc *Process) (*Capture, error) {
@@ -68,6 +69,12 @@ func (c *Capture) closeEnds() {
 		if f != nil {
 			_ = f.Close()
 		}
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.ear != nil {
+		_ = c.ear.Close()
+		c.ear = nil
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"path/filepath"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/seed-04209a44/peerd/exchange"
@@ -34,6 +35,8 @@ type Client struct {
 	ctx     context.Context
 	stop    context.CancelFunc
 	running sync.WaitGroup
+
+	counters atomic.Uint64 // opened so far
 
 	// Owned by mind:
 	untaken map[string]*Capture // what the keeper could not take over yet
@@ -107,7 +110,7 @@ func (c *Client) connectOnce(ctx context.Context) error {
 	s := &session{endpoint: exchange.NewEndpoint(conn, exchange.Options{Handlers: c.handlers(), Window: window})}
 	c.running.Go(func() { _ = s.endpoint.Run(c.ctx) })
 	var l listing
-	if err := call(ctx, s.endpoint, TypeList, struct{}{}, &l); err != nil {
+	if err := call(ctx, s.endpoint, TypeList, ours, &l); err != nil {
 		_ = s.endpoint.Close()
 		return fmt.Errorf("the keeper does not answer: %w", err)
 	}
@@ -158,7 +161,11 @@ func (c *Client) takeOver(ctx context.Context, s *session) error {
 		var e Entry
 		err := error(nil)
 		if !cp.isDrained() {
-			err = call(ctx, s.endpoint, TypeCapture, cp.order(), &e)
+			err = c.offer(cp.heldEar(), func(path string) error {
+				order := cp.order()
+				order.Notify = path
+				return call(ctx, s.endpoint, TypeCapture, order, &e)
+			})
 		}
 		switch {
 		case err == nil:
@@ -238,7 +245,7 @@ func (c *Client) Speaks() Speaks {
 // Entries lists what the keeper holds.
 func (c *Client) Entries(ctx context.Context) ([]Entry, error) {
 	var l listing
-	err := c.call(ctx, TypeList, struct{}{}, &l)
+	err := c.call(ctx, TypeList, ours, &l)
 	return l.Entries, err
 }
 

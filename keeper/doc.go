@@ -20,10 +20,16 @@
 //
 // The user dies: the keeper goes on, waits for its children, and drains their
 // output. A later Client finds it by its folder; Entries lists what it holds,
-// Attach takes it up again.
+// Attach takes it up again. Sockets of sd_notify that were shared with it stay open
+// and are heard (at most 16 messages each are kept: of those that name the same
+// variables the latest), and Notify gives them to the next user.
 //
 // The keeper dies: its children become those of its user, which is a subreaper
-// above it and holds a pidfd of each besides, so that every exit is seen. What
+// above it and holds a pidfd of each besides, so that every exit is seen. That
+// goes for the dead too: the keeper leaves them zombies until their exit is
+// acknowledged by Forget, so that one of which it could not tell any more is the
+// user's to reap. (A user that cannot tell the end of a zombie says so by not
+// asking for them in its list; then they are reaped at once.) What
 // was written is in the FIFOs, which the process and the user hold open too. The
 // Client starts the next keeper and has it take over.
 //

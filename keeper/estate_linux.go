@@ -32,7 +32,9 @@ type heldEstate struct {
 	Drained bool             `json:"drained,omitempty"` // the output is closed
 	Lost    int64            `json:"lost,omitempty"`    // bytes of it, but for what the streams lost
 	Streams []streamEstate   `json:"streams,omitempty"`
-	Ready   int              `json:"ready,omitempty"` // the process's readiness file; 0: none
+	Ready   int              `json:"ready,omitempty"`  // the process's readiness file; 0: none
+	Notify  int              `json:"notify,omitempty"` // its socket of sd_notify; 0: none
+	Said    []string         `json:"said,omitempty"`   // on it, while nobody heard
 }
 
 // streamEstate is stdout or stderr of a process.
@@ -44,8 +46,9 @@ type streamEstate struct {
 	Line  []byte      `json:"line,omitempty"` // begun, where a line is waited for
 }
 
-// files are the numbers of all files in the estate.
-func (e *estate) files() []int {
+// files are the numbers of all files in the estate, those of sd_notify only where
+// the next program knows what they are for: nobody would ever hear them.
+func (e *estate) files(hears bool) []int {
 	fds := []int{e.Socket, e.Lock}
 	if e.User != nil {
 		fds = append(fds, e.User.Socket)
@@ -56,6 +59,9 @@ func (e *estate) files() []int {
 		}
 		if h.Ready > 0 {
 			fds = append(fds, h.Ready)
+		}
+		if h.Notify > 0 && hears {
+			fds = append(fds, h.Notify)
 		}
 		for _, s := range h.Streams {
 			fds = append(fds, s.Write, s.Read)

@@ -18,6 +18,7 @@ type held struct {
 	out  *output
 	proc *process.Process
 	gone bool // forgotten
+	ear  *ear // nil: it has none
 }
 
 // errHeld and errNotHeld refuse a command by its key.
@@ -74,6 +75,7 @@ func (k *Keeper) discard(key string, h *held) {
 	if h.out != nil {
 		h.out.close()
 	}
+	h.loseEar()
 	k.remove(key, h)
 }
 
@@ -112,6 +114,9 @@ func (k *Keeper) spawn(key string, s process.Spec) (*held, error) {
 // follow notes the process and waits for its end; h.mu is held.
 func (k *Keeper) follow(h *held, proc *process.Process) {
 	h.proc = proc
+	if h.ear != nil {
+		h.ear.proc.Store(proc)
+	}
 	id := proc.Identity()
 	h.word.merge(Entry{Identity: &id})
 	k.watching.Go(func() {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"os"
 
+	sys "golang.org/x/sys/unix"
+
 	"github.com/seed-04209a44/peerd/exchange"
 	"github.com/seed-04209a44/peerd/exchange/unix"
 	"github.com/seed-04209a44/peerd/logs"
@@ -46,6 +48,10 @@ func (e *estate) inherit() (*Keeper, *process.Door, error) {
 		h.out, err = inheritOutput(&he, h.word, func() { k.tell(h) })
 		if err != nil {
 			return nil, nil, errors.Join(err, door.Close())
+		}
+		if he.Notify > 0 {
+			sys.CloseOnExec(he.Notify)
+			h.ear = &ear{fd: he.Notify, folder: he.Output.Folder, said: he.Said}
 		}
 		if he.Process != nil {
 			k.follow(h, procs[0])

@@ -22,6 +22,7 @@ type Keeper struct {
 	held     map[string]*held
 	audience map[int]func(Entry) // who is told of news
 	visitors int                 // numbers the audience
+	halted   bool                // it is about to be another program
 	closing  chan struct{}
 	watching sync.WaitGroup
 }
@@ -66,6 +67,7 @@ func (k *Keeper) Close() error {
 	for _, e := range k.list() {
 		_, _ = k.drain(e.Key)
 	}
+	k.loseEars()
 	return nil
 }
 

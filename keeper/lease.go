@@ -8,10 +8,14 @@ import (
 // killPatience bounds how long the end of a tree is waited for.
 const killPatience = 10 * time.Second
 
-// forsaken begins the leases of all that is held: the last user has gone. k.mu
-// is held.
+// forsaken begins the leases of all that is held, and hears what is said: the last
+// user has gone. k.mu is held.
 func (k *Keeper) forsaken() {
 	last := k.visitors
+	if k.halted { // the user is still there, and the next program's
+		return
+	}
+	k.watching.Go(func() { k.hearAll(last) })
 	for _, h := range k.held {
 		if h.opts.Lease > 0 {
 			k.watching.Go(func() { k.lease(h, last) })

@@ -85,15 +85,18 @@ func live(e *estate, isNew bool) error {
 	home.remember(left, k.held)
 	s := newServer(k, home)
 	user := e.User.inherit(s)
+	if user == nil {
+		k.hearAll(0)
+	}
 	thin()
 	o, err := s.serve(context.Background(), l, user)
 	if o == nil {
 		return errors.Join(err, s.Close(), door.Close())
 	}
 	next, lost := s.bequeath(o, e.Lock)
-	err = become(o.argv[0], o.argv, next)
+	err = become(o.argv[0], o.argv, next, o.hears)
 	if next.User != nil {
 		next.User.Refuse = err.Error()
 	}
-	return errors.Join(lost, err, become("/proc/self/exe", os.Args, next))
+	return errors.Join(lost, err, become("/proc/self/exe", os.Args, next, true))
 }

@@ -2,6 +2,7 @@ package keeper_test
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"strconv"
 	"syscall"
@@ -27,8 +28,35 @@ func TestMain(m *testing.M) {
 		syscall.Exit(0)
 	case len(os.Args) == 3 && os.Args[1] == "numbers":
 		syscall.Exit(numbers(os.Args[2]))
+	case len(os.Args) == 3 && os.Args[1] == "says":
+		syscall.Exit(says(os.Args[2]))
 	}
 	goleak.VerifyTestMain(m)
+}
+
+// says tells by sd_notify how often it has told, every few milliseconds; once it
+// finds a file "go" it tells that it is ready, and when it has gone on for a while
+// it makes a file "said". It ends when it is not heard.
+func says(socket string) int {
+	to, err := net.Dial("unixgram", socket)
+	if err != nil {
+		return 1
+	}
+	tick := time.NewTicker(2 * time.Millisecond)
+	defer tick.Stop()
+	for n, since := 0, 0; ; n++ {
+		text := fmt.Sprintf("STATUS=%d", n)
+		if _, err := os.Stat("go"); err == nil && since == 0 {
+			text, since = "READY=1", n
+		}
+		if since > 0 && n == since+200 {
+			_ = os.WriteFile("said", nil, 0o600)
+		}
+		if _, err := to.Write([]byte(text)); err != nil {
+			return 2
+		}
+		<-tick.C
+	}
 }
 
 // numbers writes numbered lines, one every few milliseconds, until the folder has a

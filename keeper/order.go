@@ -64,6 +64,9 @@ const (
 	TypeDropped = "KEEPER_DROPPED"
 	TypeForget  = "KEEPER_FORGET"
 	TypeBecome  = "KEEPER_BECOME"
+	TypeNotify  = "KEEPER_NOTIFY"
+	TypeListen  = "KEEPER_LISTEN"
+	TypeSaid    = "KEEPER_SAID"
 	TypeTold    = "KEEPER_TOLD"
 )
 
@@ -75,6 +78,9 @@ type captureOrder struct {
 	Identity *process.Identity `json:"identity,omitempty"`
 	Exit     *process.Exit     `json:"exit,omitempty"` // where it is known already
 	Loss     *Loss             `json:"loss,omitempty"` // by earlier keepers
+	// Notify is where the process's socket of sd_notify is to be got; "": there is
+	// none, or the keeper has it.
+	Notify string `json:"notify,omitempty"`
 }
 
 // spawnOrder spawns a process whose output is captured already. The files of
@@ -87,6 +93,37 @@ type spawnOrder struct {
 // becomeOrder has the keeper become another program, with all that it holds.
 type becomeOrder struct {
 	Argv []string `json:"argv"` // the command line that starts a keeper; its first word is an absolute path
+}
+
+// listOrder asks for the listing.
+type listOrder struct {
+	// Zombies: the user can tell the end of a process that nobody has reaped. Only
+	// then is it kept until it is forgotten, while this user is connected.
+	Zombies bool `json:"zombies,omitempty"`
+	// Notify: the user asks for the sockets of sd_notify. Else it makes its own.
+	Notify bool `json:"notify,omitempty"`
+}
+
+// ours is what a user of this version asks for.
+var ours = listOrder{Zombies: true, Notify: true}
+
+// earOrder has the keeper bring the socket of sd_notify to a path, for the user to
+// hear it from now on (TypeNotify), or get it there (TypeListen).
+type earOrder struct {
+	Key  string `json:"key"`
+	Path string `json:"path"`
+}
+
+// earAnswer says whether there is such a socket, and what was said on it.
+type earAnswer struct {
+	Held bool     `json:"held"`
+	Said []string `json:"said,omitempty"`
+}
+
+// saidOrder has the keeper remember something that its user is about to hear.
+type saidOrder struct {
+	Key  string `json:"key"`
+	Text string `json:"text"`
 }
 
 type keyOrder struct {

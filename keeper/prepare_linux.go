@@ -21,6 +21,7 @@ type order struct {
 	refused chan struct{}
 
 	argv   []string
+	hears  bool     // the program keeps sockets of sd_notify
 	socket *os.File // that the keeper listens on
 }
 
@@ -77,6 +78,10 @@ func (s *server) prepare(ctx context.Context, l *unix.Listener, o *order) error 
 	if err := s.halt(); err != nil {
 		return errors.Join(err, o.socket.Close())
 	}
+	o.hears = next.Notify
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.halted = true
 	return nil
 }
 

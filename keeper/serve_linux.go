@@ -120,7 +120,8 @@ func (s *server) converse(ctx context.Context, l *line) {
 			s.tell(h)
 		}
 	}
-	_ = e.Run(ctx) // why it ended is of no matter: what is held stays held
+	_ = e.Run(ctx)        // why it ended is of no matter: what is held stays held
+	s.door.KeepDead(true) // until it is known who comes next
 	leave()
 	telling.Wait()
 }
@@ -141,8 +142,20 @@ func (s *server) handlers() *exchange.Mux {
 		if err != nil {
 			return nil, err
 		}
+		if o.Notify != "" {
+			_ = s.listen(h, o.Notify) // without it the user hears, as long as it lives
+		}
 		return h.word.now(), nil
 	})
+	handle(m, TypeNotify, func(o earOrder) (any, error) { return s.handOut(o) })
+	handle(m, TypeListen, func(o earOrder) (any, error) {
+		h, err := s.find(o.Key)
+		if err != nil {
+			return nil, err
+		}
+		return nil, s.listen(h, o.Path)
+	})
+	handle(m, TypeSaid, func(o saidOrder) (any, error) { return nil, s.noteSaid(o) })
 	handle(m, TypeSpawn, func(o spawnOrder) (any, error) {
 		h, err := s.spawn(o.Key, o.Spec)
 		if err != nil {
@@ -150,7 +163,13 @@ func (s *server) handlers() *exchange.Mux {
 		}
 		return h.word.now(), nil
 	})
-	handle(m, TypeList, func(struct{}) (any, error) { return listing{Pid: os.Getpid(), Speaks: Own(), Entries: s.list()}, nil })
+	handle(m, TypeList, func(o listOrder) (any, error) {
+		s.door.KeepDead(o.Zombies)
+		if !o.Notify {
+			s.loseEars()
+		}
+		return listing{Pid: os.Getpid(), Speaks: Own(), Entries: s.list()}, nil
+	})
 	handle(m, TypeDrain, func(o keyOrder) (any, error) {
 		h, err := s.drain(o.Key)
 		if err != nil {

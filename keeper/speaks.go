@@ -24,6 +24,8 @@ type Speaks struct {
 	Version  string `json:"version"`  // of the program, for people
 	Protocol Range  `json:"protocol"` // of the commands that it answers
 	State    Range  `json:"state"`    // of what it can take over from the program it replaces
+	// Notify: it keeps the sockets of sd_notify, too.
+	Notify bool `json:"notify,omitempty"`
 }
 
 // Range is all numbers from Oldest to Newest.
@@ -45,6 +47,7 @@ func Own() Speaks {
 		Version:  version.String(),
 		Protocol: Range{Oldest: protocol, Newest: protocol},
 		State:    Range{Oldest: state, Newest: state},
+		Notify:   true,
 	}
 }
 

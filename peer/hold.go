@@ -81,6 +81,9 @@ type life struct {
 	LiveHash  string    `json:"liveHash,omitempty"` // of what of it can change live
 	// Background says that the program has put itself there, and is this process now.
 	Background bool `json:"background,omitempty"`
+	// Will says how it is stopped when its definition is there no more; nil: an
+	// earlier version has written this.
+	Will *will `json:"will,omitempty"`
 }
 
 // Identity implements supervisor.Identifier.
@@ -90,7 +93,11 @@ func (g *generation) Identity() []byte {
 	if g.proc == nil {
 		return nil
 	}
-	return rawJSON(life{Identity: g.proc.Identity(), StartedAt: g.spawnedAt, Line: g.output.Seen(), Hash: g.definition().Hash, LiveHash: g.definition().LiveHash, Background: g.isInBackground()})
+	s := g.definition()
+	return rawJSON(life{
+		Identity: g.proc.Identity(), StartedAt: g.spawnedAt, Line: g.output.Seen(),
+		Hash: s.Hash, LiveHash: s.LiveHash, Background: g.isInBackground(), Will: willOf(s),
+	})
 }
 
 func parseLife(live []byte) (l life, err error) {

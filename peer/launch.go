@@ -13,7 +13,7 @@ import (
 
 	"github.com/seed-04209a44/peerd/keeper"
 	"github.com/seed-04209a44/peerd/lifecycle"
-	"github.com/seed-04209a44/peerd/probe"
+	"github.com/seed-04209a44/peerd/notify"
 	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/profiles"
 	"github.com/seed-04209a44/peerd/supervisor"
@@ -90,8 +90,8 @@ type generation struct {
 	socket        *os.File     // of sd_notify, from the program before; nil: there is none
 	watchdogEvery atomic.Int64 // nanoseconds between two signs of life that it promised; 0: it did not
 
-	mu        sync.Mutex    // guards all following fields
-	notify    *probe.Notify // nil where it is not used
+	mu        sync.Mutex     // guards all following fields
+	notify    *notify.Socket // nil where it is not used
 	proc      *keeper.Process
 	output    *keeper.Capture
 	spawnedAt time.Time
@@ -239,6 +239,9 @@ func (g *generation) spawn(ready *readiness, dir string) (*keeper.Process, error
 	out, err := g.l.holder.Capture(g.alive, g.l.key(g.spec, g.number), g.l.output(g.spec, dir))
 	if err != nil {
 		return nil, fmt.Errorf("cannot capture the output: %w", err)
+	}
+	if ready.notify != nil {
+		g.shareNotify(ready.notify, func(f *os.File) error { return out.ShareNotify(g.ctx, f) })
 	}
 	g.mu.Lock()
 	g.output = out

@@ -31,10 +31,20 @@ func (p *Peer) record(entries []supervisor.Entry) error {
 			row.Desired = "up" // though nobody named it: who depends on it pulled it up
 		}
 	}, func(rows []journal.Instance) error {
-		_, err := p.journal.Append(recs, rows...)
+		write := p.journal.Append
+		if goesDown(last.Transition) {
+			write = p.journal.AppendUrgent
+		}
+		_, err := write(recs, rows...)
 		p.degraded.set("journal", err)
 		return err
 	})
+}
+
+// goesDown reports whether an instance is being stopped, or is: that is recorded
+// though the disk is full.
+func goesDown(t lifecycle.Transition) bool {
+	return t.To == lifecycle.Stopping || t.To == lifecycle.Stopped
 }
 
 // isStartedByCommand reports whether an operator's start takes an instance from
@@ -83,7 +93,11 @@ func (p *Peer) wishEach(keys []supervisor.Key, next func(k supervisor.Key, is st
 	return p.rows.change(keys, func(row *journal.Instance) {
 		row.Desired = next(supervisor.Key{Application: row.Application, Name: row.Name}, row.Desired)
 	}, func(rows []journal.Instance) error {
-		_, err := p.journal.Append(nil, rows...)
+		write := p.journal.Append
+		if !slices.ContainsFunc(rows, func(row journal.Instance) bool { return row.Desired != "down" }) {
+			write = p.journal.AppendUrgent
+		}
+		_, err := write(nil, rows...)
 		return p.noted(err)
 	})
 }

@@ -1,6 +1,7 @@
 package peer
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 	"time"
 
 	"github.com/seed-04209a44/peerd/lifecycle"
+	"github.com/seed-04209a44/peerd/notify"
 	"github.com/seed-04209a44/peerd/probe"
 	"github.com/seed-04209a44/peerd/process"
 	"github.com/seed-04209a44/peerd/supervisor"
@@ -21,10 +23,11 @@ import (
 // profile chose, and hears what it says by sd_notify for as long as it lives.
 type readiness struct {
 	g      *generation
-	notify *probe.Notify
+	notify *notify.Socket
 	ready  chan struct{} // closed when the process said READY=1
 	once   sync.Once
 	fifo   *process.FIFO // of the readiness descriptor
+	before []string      // what was said by sd_notify while no peer was there
 }
 
 // newReadiness prepares what must exist before the process is spawned.
@@ -38,7 +41,7 @@ func newReadiness(g *generation, dir string) (*readiness, error) {
 	switch {
 	case g.spec.CCP:
 	case want.Notify:
-		if r.notify, err = g.listenNotify(dir); err != nil {
+		if r.notify, r.before, err = g.listenNotify(dir); err != nil {
 			return nil, fmt.Errorf("cannot listen for sd_notify: %w", err)
 		}
 	case want.FD != 0:
@@ -54,18 +57,44 @@ func newReadiness(g *generation, dir string) (*readiness, error) {
 }
 
 // listenNotify opens the socket of sd_notify, or goes on with the one that the
-// program before has left.
-func (g *generation) listenNotify(dir string) (n *probe.Notify, err error) {
-	if g.socket == nil {
-		n, err = probe.ListenNotify(dir)
-	} else {
-		n, err = probe.InheritNotify(g.socket, dir)
-		g.socket = nil
+// keeper has kept or the program before has left. said is what was said on it
+// meanwhile.
+func (g *generation) listenNotify(dir string) (n *notify.Socket, said []string, err error) {
+	var kept *os.File
+	if out := g.capture(); g.resumed && out != nil {
+		if kept, said, err = out.Notify(g.ctx); err != nil {
+			g.log.Warn("cannot get the component's notify socket from the keeper", "error", err)
+		}
 	}
+	switch before := cmp.Or(g.socket, kept); before {
+	case nil:
+		n, err = notify.Listen(dir)
+	default:
+		n, err = notify.Inherit(before, dir)
+	}
+	if out := g.capture(); err == nil && g.resumed && out != nil && (kept == nil || g.socket != nil) {
+		g.shareNotify(n, func(f *os.File) error { return out.ShareNotify(g.ctx, f) })
+	}
+	if kept != nil && g.socket != nil {
+		_ = kept.Close()
+	}
+	g.socket = nil
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.notify = n
-	return n, err
+	return n, said, err
+}
+
+// shareNotify has the keeper keep the socket, so that what is said on it is not
+// lost with this peer. An earlier version of the keeper cannot.
+func (g *generation) shareNotify(n *notify.Socket, share func(*os.File) error) {
+	f, err := n.Leave()
+	if err == nil {
+		err = errors.Join(share(f), f.Close())
+	}
+	if err != nil {
+		g.log.Debug("the keeper does not keep the component's notify socket", "error", err)
+	}
 }
 
 // leaveNotify leaves the socket to the next program; nil where there is none.
@@ -107,7 +136,10 @@ func (r *readiness) listen(ctx context.Context) {
 	if every := r.g.watchdogEvery.Load(); every > 0 {
 		watchdog.set(time.Duration(every))
 	}
-	err := r.notify.Run(ctx, func(pid int) bool { return belongs(r.g.process(), pid) }, func(m probe.Message) {
+	for _, text := range r.before {
+		r.heard(notify.Parse([]byte(text)), watchdog)
+	}
+	err := r.notify.Run(ctx, func(pid int) bool { return belongs(r.g.process(), pid) }, r.remember(ctx), func(m notify.Message) {
 		r.heard(m, watchdog)
 	})
 	if err != nil && ctx.Err() == nil && !errors.Is(err, os.ErrClosed) {
@@ -115,8 +147,23 @@ func (r *readiness) listen(ctx context.Context) {
 	}
 }
 
+// rememberPatience bounds how long what the process says waits for a keeper.
+const rememberPatience = 2 * time.Second
+
+// remember has the keeper know what lasts of what the process says, so that it is
+// known to the next peer though this one dies before it has acted on it.
+func (r *readiness) remember(ctx context.Context) func(text string) {
+	return func(text string) {
+		ctx, cancel := context.WithTimeout(ctx, rememberPatience)
+		defer cancel()
+		if out := r.g.capture(); out != nil {
+			_ = out.Note(ctx, text) // a keeper of an earlier version cannot
+		}
+	}
+}
+
 // heard acts on one notification.
-func (r *readiness) heard(m probe.Message, w *watchdog) {
+func (r *readiness) heard(m notify.Message, w *watchdog) {
 	if m.Status != "" || m.Reloading || m.Stopping {
 		r.g.log.Info("notification", "status", m.Status, "reloading", m.Reloading, "stopping", m.Stopping)
 	}
@@ -147,7 +194,7 @@ func (r *readiness) said() {
 func (r *readiness) asks() bool { return r.g.spec.Ready.StartSeconds == 0 }
 
 // note keeps what the process says of itself, for ps to show.
-func (g *generation) note(m probe.Message) {
+func (g *generation) note(m notify.Message) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	if m.Status != "" {

@@ -27,17 +27,19 @@ type recovery struct {
 	adopted  map[string]bool         // tokens of the trees that are taken up
 	same     bool                    // plan and boot are those of the earlier peer
 	restored map[supervisor.Key]supervisor.Restored
+	leaving  []profiles.Change // of those who live and are in no plan
 
 	snapshots map[supervisor.Key]*supervisor.Snapshot // what was handed over
 }
 
-// recover reads what an earlier peer left: what lives and is in the plan is
-// taken up again, how the rest ended is written down, and what cannot be taken
-// up is ended before anything starts, so that no instance ever lives twice.
-func (p *Peer) recover(ctx context.Context) (map[supervisor.Key]supervisor.Restored, error) {
+// recover reads what an earlier peer left: what lives is taken up again, what of
+// it has left the plan by changes of its own that stop it, how the rest ended is
+// written down, and what cannot be taken up is ended before anything starts, so
+// that no instance ever lives twice.
+func (p *Peer) recover(ctx context.Context) (restored map[supervisor.Key]supervisor.Restored, leaving []profiles.Change, err error) {
 	rows, err := p.journal.Instances()
 	if err != nil {
-		return nil, fmt.Errorf("cannot read what was running: %w", err)
+		return nil, nil, fmt.Errorf("cannot read what was running: %w", err)
 	}
 	r := &recovery{
 		p: p, plan: map[supervisor.Key]*profiles.Spec{}, held: map[string]keeper.Entry{},
@@ -50,25 +52,25 @@ func (p *Peer) recover(ctx context.Context) (map[supervisor.Key]supervisor.Resto
 		r.plan[supervisor.KeyOf(s)] = s
 	}
 	if err := r.list(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	for _, row := range rows {
 		k := supervisor.Key{Application: row.Application, Name: row.Name}
 		if err := r.row(ctx, row); err != nil {
-			return nil, fmt.Errorf("cannot take up %s: %w", k, err)
+			return nil, nil, fmt.Errorf("cannot take up %s: %w", k, err)
 		}
 	}
 	if err := r.strangers(ctx); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if err := r.orphans(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	if rows, err = p.journal.Instances(); err != nil {
-		return nil, fmt.Errorf("cannot read what was written down: %w", err)
+		return nil, nil, fmt.Errorf("cannot read what was written down: %w", err)
 	}
 	p.rows.load(rows)
-	return r.restored, r.sweep()
+	return r.restored, r.leaving, r.sweep()
 }
 
 // list asks the keeper what it holds.
@@ -122,6 +124,8 @@ func (r *recovery) row(ctx context.Context, row journal.Instance) error {
 		}
 	case found != nil && spec != nil && r.p.keeper != nil && (found.kept || found.Alive()):
 		return r.adopt(k, row, last, spec, found)
+	case found != nil && spec == nil && r.p.keeper != nil && found.Alive():
+		return r.dismiss(k, row, last, found)
 	case found != nil:
 		if err := r.end(ctx, k, row.Generation, found); err != nil {
 			return err
@@ -260,7 +264,7 @@ func (r *recovery) closeHistory(row journal.Instance, last journal.Record, f *fo
 	if len(steps) == 0 || err != nil {
 		return err
 	}
-	_, err = r.p.journal.Append(steps, journal.Instance{Application: row.Application, Name: row.Name, Generation: row.Generation, Desired: row.Desired})
+	_, err = r.p.journal.AppendUrgent(steps, journal.Instance{Application: row.Application, Name: row.Name, Generation: row.Generation, Desired: row.Desired})
 	return err
 }
 

@@ -120,12 +120,12 @@ func ended(err error) error {
 
 // begin applies the first plan on top of what the journal remembers.
 func (p *Peer) begin(ctx context.Context) error {
-	restore, err := p.recover(ctx)
+	restore, leaving, err := p.recover(ctx)
 	if err != nil {
 		return err
 	}
 	plan, _ := p.currentPlan()
-	changes := profiles.Diff(nil, plan)
+	changes := append(leaving, profiles.Diff(nil, plan)...)
 	if err := p.remember(restore, changes); err != nil {
 		return err
 	}

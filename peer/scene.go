@@ -26,8 +26,11 @@ func sceneOf(plan *profiles.Plan) (scene, error) {
 	return scene{Boot: self.BootID, Plan: plan.Hash}, err
 }
 
-// keepScene notes that plan is applied.
+// keepScene notes that plan is applied, unless that is known.
 func (p *Peer) keepScene(plan *profiles.Plan) error {
+	if p.sameScene(plan) {
+		return nil
+	}
 	now, err := sceneOf(plan)
 	if err != nil {
 		return fmt.Errorf("cannot tell this boot from others: %w", err)

@@ -8,12 +8,12 @@
 //	r := probe.Check(ctx, spec)
 //	probe.Run(ctx, spec, probe.Schedule{Interval: 10 * time.Second, Failures: 3}, func(h probe.Health, r probe.Result) { … })
 //
-// Components that tell by themselves are heard by [Notify] (the sd_notify
-// protocol) and [WaitNewline] (a newline on a descriptor, as s6 has it).
+// Components that tell by themselves are heard by [WaitNewline] (a newline on a
+// descriptor, as s6 has it) and by package notify (the sd_notify protocol).
 //
 // # Concurrency
 //
-// Check, Run, Notify.Run and WaitNewline work in the caller's goroutine and
+// Check, Run and WaitNewline work in the caller's goroutine and
 // leave none behind; what they start ends before they return. Check may be
 // called concurrently. A Tracker is a value for one goroutine.
 package probe

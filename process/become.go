@@ -88,3 +88,18 @@ func setCloseOnExec(fd int, on bool) error {
 	_, err = unix.FcntlInt(uintptr(fd), unix.F_SETFD, flags)
 	return err
 }
+
+// KeepFD duplicates an open file's descriptor for the next program. It is
+// closed by exec until [unix.FD_CLOEXEC] is taken from it.
+func KeepFD(f *os.File) (int, error) {
+	raw, err := f.SyscallConn()
+	if err != nil {
+		return -1, err
+	}
+	fd := -1
+	var dupErr error
+	if err := raw.Control(func(old uintptr) { fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 3) }); err != nil {
+		return -1, err
+	}
+	return fd, dupErr
+}

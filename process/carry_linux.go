@@ -1,18 +1,13 @@
 package process
 
-import (
-	"fmt"
-	"os"
-
-	"golang.org/x/sys/unix"
-)
+import "fmt"
 
 // Carried is a process as one program hands it to the next, when an
 // operating-system process executes another program: children and open files
 // stay, what the program knew of them does not.
 type Carried struct {
 	Identity Identity `json:"identity"`
-	// PidFD is the open pidfd of the leader; -1 where it has been waited for.
+	// PidFD is the open pidfd of the leader; -1 where it has been reaped.
 	PidFD int `json:"pidFd"`
 	// Seen are the members, pid and start time, of a tree that no cgroup holds.
 	Seen map[int]uint64 `json:"seen,omitempty"`
@@ -30,10 +25,12 @@ func (p *Process) Carry() (Carried, error) {
 	if !ok {
 		return c, nil
 	}
-	defer l.close()
+	defer l.file.Close()
 	select {
 	case <-p.exited:
-		return c, nil
+		if !l.dead.Load() {
+			return c, nil
+		}
 	default:
 	}
 	fd, err := KeepFD(l.file)
@@ -44,29 +41,15 @@ func (p *Process) Carry() (Carried, error) {
 	return c, nil
 }
 
-// KeepFD duplicates an open file's descriptor for the next program. It is
-// closed by exec until [unix.FD_CLOEXEC] is taken from it.
-func KeepFD(f *os.File) (int, error) {
-	raw, err := f.SyscallConn()
-	if err != nil {
-		return -1, err
-	}
-	fd := -1
-	var dupErr error
-	if err := raw.Control(func(old uintptr) { fd, dupErr = unix.FcntlInt(old, unix.F_DUPFD_CLOEXEC, 3) }); err != nil {
-		return -1, err
-	}
-	return fd, dupErr
-}
-
 // OpenCarried is Open for a program that another has become. It takes up what
 // that one carried, in the same order, before it reaps any orphan: what ended
-// in between is told like any other end.
+// in between is told like any other end. The dead are kept (see [Door.KeepDead]).
 func OpenCarried(carried []Carried) (*Door, []*Process, error) {
 	d, err := makeDoor(hold())
 	if err != nil {
 		return nil, nil, err
 	}
+	d.keeping = true
 	procs := make([]*Process, len(carried))
 	for i, c := range carried {
 		if procs[i], err = d.takeUp(c); err != nil {
@@ -85,7 +68,7 @@ func (d *Door) takeUp(c Carried) (*Process, error) {
 		s.holder.(*sessionHolder).known = c.Seen
 	}
 	if c.PidFD < 0 {
-		return d.follow(c.Identity, t, goneLeader{})
+		return d.follow(c.Identity, t, d.gone(c.Identity))
 	}
 	l, err := newLeader(c.Identity.Pid, c.PidFD)
 	if err != nil {

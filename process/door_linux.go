@@ -30,10 +30,13 @@ type Door struct {
 	// known, and for writing while the reaper decides who is an orphan.
 	spawning sync.RWMutex
 
-	mu     sync.Mutex
-	closed bool
-	known  map[int]*Process  // by the leader's pid, until it is reaped
-	live   map[*Process]bool // every process that is still watched
+	recent recent // orphans that were reaped
+
+	mu      sync.Mutex // guards the following fields
+	closed  bool
+	keeping bool              // see KeepDead
+	known   map[int]*Process  // by the leader's pid, until it is reaped
+	live    map[*Process]bool // every process that is still watched
 }
 
 // Open prepares spawning: child subreaper, cgroup root where the host gives
@@ -138,22 +141,25 @@ func (d *Door) Close() error {
 // The exit of a leader that lives at this moment is exact if it is, or becomes,
 // a child of this process (this being the subreaper above its parent);
 // otherwise from Linux 6.15 on, and unknown with a reason before. If the leader
-// is gone already, Exited is closed soon, its Exit is unknown, and the Process
-// stands for what is left of the tree. A recycled pid is noticed.
+// is gone already, Exited is closed soon, its Exit is unknown unless this Door
+// has reaped it as an orphan a while ago, and the Process stands for what is left
+// of the tree. A recycled pid is noticed.
 func (d *Door) Adopt(id Identity) (*Process, error) {
 	if id.BootID != bootID() {
-		return d.follow(id, noTree{}, goneLeader{})
+		return d.follow(id, noTree{}, d.gone(id))
 	}
+	d.spawning.RLock() // it may be an orphan
+	defer d.spawning.RUnlock()
 	fd, err := unix.PidfdOpen(id.Pid, 0)
 	if ignoreGone(err) != nil {
 		return nil, fmt.Errorf("cannot adopt process %d: %w", id.Pid, err)
 	}
 	if err != nil {
-		return d.follow(id, d.treeOf(id), goneLeader{})
+		return d.follow(id, d.treeOf(id), d.gone(id))
 	}
 	if s, err := readStat(id.Pid); err != nil || !id.matches(s) {
 		unix.Close(fd)
-		return d.follow(id, d.treeOf(id), goneLeader{})
+		return d.follow(id, d.treeOf(id), d.gone(id))
 	}
 	l, err := newLeader(id.Pid, fd)
 	if err != nil {
@@ -179,12 +185,15 @@ func (d *Door) register(p *Process) error {
 	if d.closed {
 		return ErrClosed
 	}
-	if _, gone := p.leader.(goneLeader); !gone {
+	settle := func() {}
+	if l, ok := p.leader.(*pidLeader); ok {
 		d.known[p.id.Pid] = p
+		l.forget = func() { d.forgetLeader(p) }
+		settle = func() { d.settle(l) }
 	}
 	d.live[p] = true
 	d.running.Go(func() {
-		p.watch(d.closing, func() { d.forgetLeader(p) })
+		p.watch(d.closing, settle)
 		d.mu.Lock()
 		delete(d.live, p)
 		d.mu.Unlock()
@@ -198,6 +207,39 @@ func (d *Door) forgetLeader(p *Process) {
 	defer d.mu.Unlock()
 	if d.known[p.id.Pid] == p {
 		delete(d.known, p.id.Pid)
+	}
+}
+
+// KeepDead says what becomes of children that have ended. On: each stays a zombie
+// until its Process is released, so that the next subreaper above inherits it,
+// with the exact status, if this program dies before. Off, as a Door begins: each
+// is reaped once its status is known; those that were kept are reaped now.
+func (d *Door) KeepDead(on bool) {
+	d.mu.Lock()
+	d.keeping = on
+	var dead []*pidLeader
+	for _, p := range d.known {
+		if l, ok := p.leader.(*pidLeader); ok && l.dead.Load() && !on {
+			dead = append(dead, l)
+		}
+	}
+	d.mu.Unlock()
+	for _, l := range dead {
+		l.bury()
+	}
+}
+
+// settle buries a leader that is not waited for any more, or keeps it. Whoever
+// outlives the Door is nobody's orphan: the next one may take it up.
+func (d *Door) settle(l *pidLeader) {
+	d.mu.Lock()
+	keep := d.closed
+	if l.dead.Load() {
+		keep = d.keeping
+	}
+	d.mu.Unlock()
+	if !keep {
+		l.bury()
 	}
 }
 

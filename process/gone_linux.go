@@ -3,14 +3,12 @@ package process
 import "syscall"
 
 // goneLeader had ended before it was adopted.
-type goneLeader struct{}
+type goneLeader struct{ exit Exit }
 
-func (goneLeader) wait(<-chan struct{}) (Exit, bool) {
-	return unknownExit("it ended while nobody watched"), true
-}
-func (goneLeader) signal(syscall.Signal) error { return nil }
-func (goneLeader) interrupt()                  {}
-func (goneLeader) close()                      {}
+func (l goneLeader) wait(<-chan struct{}, func()) (Exit, bool) { return l.exit, true }
+func (goneLeader) signal(syscall.Signal) error                 { return nil }
+func (goneLeader) interrupt()                                  {}
+func (goneLeader) close()                                      {}
 
 // noTree is what is left of a tree after the host was booted anew.
 type noTree struct{}

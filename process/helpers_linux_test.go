@@ -33,6 +33,7 @@ var helpers = map[string]func(string){
 	"nofork": nofork,
 	"nested": nested,
 	"pid1":   pid1,
+	"mourn":  mourn,
 }
 
 func number(s string) int {

@@ -3,6 +3,7 @@ package process
 import (
 	"fmt"
 	"os"
+	"sync/atomic"
 	"syscall"
 	"time"
 
@@ -12,8 +13,10 @@ import (
 // pidLeader follows a process through its pidfd. The fd is watched by the
 // runtime's poller, so that a thousand waiters need no thread.
 type pidLeader struct {
-	pid  int
-	file *os.File // the pidfd
+	pid    int
+	file   *os.File    // the pidfd
+	dead   atomic.Bool // it is a child of ours that has ended and was not reaped
+	forget func()      // the pid is the reaper's business from now on
 }
 
 // newLeader owns pidfd from now on, even when it fails.
@@ -25,7 +28,21 @@ func newLeader(pid, pidfd int) (*pidLeader, error) {
 	return &pidLeader{pid: pid, file: os.NewFile(uintptr(pidfd), fmt.Sprintf("pidfd of %d", pid))}, nil
 }
 
-func (l *pidLeader) close() { l.file.Close() }
+func (l *pidLeader) close() {
+	l.file.Close()
+	l.bury()
+}
+
+// bury reaps the leader, if it is there to be reaped, and lets go of its pid.
+func (l *pidLeader) bury() {
+	if l.dead.CompareAndSwap(true, false) {
+		var status unix.WaitStatus
+		_, _ = wait4(l.pid, &status)
+	}
+	if l.forget != nil {
+		l.forget()
+	}
+}
 
 // signal reaches the leader alone, and needs no further fd.
 func (l *pidLeader) signal(sig syscall.Signal) error {
@@ -50,7 +67,7 @@ const (
 	lastRecheck  = 50 * time.Millisecond
 )
 
-func (l *pidLeader) wait(done <-chan struct{}) (Exit, bool) {
+func (l *pidLeader) wait(done <-chan struct{}, late func()) (Exit, bool) {
 	raw, err := l.file.SyscallConn()
 	if err != nil {
 		return Exit{}, false
@@ -62,7 +79,7 @@ func (l *pidLeader) wait(done <-chan struct{}) (Exit, bool) {
 			if !readable(int(fd)) {
 				return false
 			}
-			exit, got = l.reap(int(fd))
+			exit, got = l.end(int(fd))
 			return true
 		})
 		switch {
@@ -70,6 +87,8 @@ func (l *pidLeader) wait(done <-chan struct{}) (Exit, bool) {
 			return Exit{}, false
 		case got:
 			return exit, true
+		case pause == lastRecheck:
+			late()
 		}
 		select {
 		case <-done:
@@ -90,16 +109,16 @@ func readable(fd int) bool {
 	}
 }
 
-// reap reads the status of an ended process: by wait when it is our child, from
-// the pidfd when somebody else has reaped it, and from /proc before. false: it
-// is a zombie that its parent has not waited for yet, and of which we may not
-// know more.
-func (l *pidLeader) reap(pidfd int) (Exit, bool) {
-	var status unix.WaitStatus
-	pid, err := wait4(l.pid, &status)
+// end reads the status of an ended process: by wait when it is our child, which
+// then is to be buried, from the pidfd when somebody else has reaped it, and from
+// /proc before. false: it is a zombie that its parent has not waited for yet, and
+// of which we may not know more.
+func (l *pidLeader) end(pidfd int) (Exit, bool) {
+	exit, ended, err := look(l.pid)
 	switch {
-	case err == nil && pid == l.pid:
-		return exitOf(status), true
+	case err == nil && ended:
+		l.dead.Store(true)
+		return exit, true
 	case err == nil:
 		return Exit{}, false
 	}

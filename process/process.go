@@ -36,12 +36,14 @@ type tree interface {
 
 // leader is the first process of a tree.
 type leader interface {
-	// wait blocks until the leader has ended and was reaped; false: it was
-	// interrupted after done had been closed.
-	wait(done <-chan struct{}) (Exit, bool)
+	// wait blocks until the leader has ended and how is known; false: it was
+	// interrupted after done had been closed. Where its parent, somebody else,
+	// keeps that back, late is called meanwhile, perhaps several times.
+	wait(done <-chan struct{}, late func()) (Exit, bool)
 	interrupt()
 	// signal reaches the leader alone.
 	signal(syscall.Signal) error
+	// close gives back what follows the leader. One that was kept is reaped.
 	close()
 }
 
@@ -68,17 +70,23 @@ func newProcess(id Identity, t tree, l leader, r *reserve) *Process {
 }
 
 // watch follows the process from birth to the end of its tree.
-// forget is called when nobody waits for the leader any more.
-func (p *Process) watch(done <-chan struct{}, forget func()) {
-	exit, ok := p.leader.wait(done)
-	forget()
-	if !ok {
-		return
-	}
-	p.exit = exit
-	close(p.exited)
-	if p.tree.waitEmpty(done) {
-		close(p.empty)
+// settle is called when nobody waits for the leader any more.
+func (p *Process) watch(done <-chan struct{}, settle func()) {
+	var looking sync.WaitGroup
+	defer looking.Wait()
+	look := sync.OnceFunc(func() {
+		looking.Go(func() {
+			if p.tree.waitEmpty(done) {
+				close(p.empty)
+			}
+		})
+	})
+	exit, ok := p.leader.wait(done, look)
+	settle()
+	if ok {
+		p.exit = exit
+		close(p.exited)
+		look()
 	}
 }
 
@@ -99,7 +107,8 @@ func (p *Process) Exit() Exit {
 	}
 }
 
-// Empty is closed once the leader has ended and no member of the tree lives.
+// Empty is closed once the leader has ended and no member of the tree lives. It
+// comes after Exited, unless the leader's parent keeps back how it ended.
 func (p *Process) Empty() <-chan struct{} { return p.empty }
 
 // Signal sends sig to every member of the tree, SIGCONT first where members
@@ -179,7 +188,8 @@ func (p *Process) unlisted() []Member { return []Member{{Pid: p.id.Pid, State: "
 func (p *Process) Usage() (Usage, error) { return p.tree.usage() }
 
 // Release frees the tree's cgroup and fds; call it once the tree is empty or
-// given up. A leader that still lives then is reaped like an orphan.
+// given up. A leader that still lives then is reaped like an orphan, and one
+// that was kept (see [Door.KeepDead]) at once.
 // The other methods must not be called afterwards, save Identity, Exit and the
 // channels.
 func (p *Process) Release() {

@@ -63,7 +63,9 @@ func (d *Door) reapOnce(unclaimed map[int]time.Time, now time.Time) {
 		since, waiting := unclaimed[pid]
 		if s.session != own && !d.inherited[pid] || waiting && now.Sub(since) >= claimGrace {
 			var status unix.WaitStatus
-			_, _ = wait4(pid, &status)
+			if got, err := wait4(pid, &status); err == nil && got == pid {
+				d.recent.add(process{pid, s.start}, exitOf(status))
+			}
 			continue
 		}
 		zombies[pid] = true

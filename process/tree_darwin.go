@@ -71,7 +71,7 @@ func newChild(pid int) child {
 	return c
 }
 
-func (c child) wait(done <-chan struct{}) (Exit, bool) {
+func (c child) wait(done <-chan struct{}, _ func()) (Exit, bool) {
 	select {
 	case exit := <-c.ended:
 		return exit, true

@@ -72,6 +72,7 @@ type ClusterConfig struct {
 	Name         string    `json:"name,omitempty" jsonschema_description:"The cluster's name, the same on all of its controllers. Default: the controller's identifier."`
 	Listen       string    `json:"listen,omitempty" jsonschema_description:"host:port where the other controllers reach this one. Without it, and without url, the controller is alone."`
 	Routes       []string  `json:"routes,omitempty" jsonschema_description:"host:port of the other controllers, two or four of them; this one's own may be among them."`
+	Replicas     int       `json:"replicas,omitempty" jsonschema:"enum=1,enum=3,enum=5" jsonschema_description:"On how many servers all is kept. Default 3. With five controllers 5 lets any two of them fail; each durable write then waits for three disks instead of two."`
 	StoreDir     string    `json:"storeDir,omitempty" jsonschema_description:"Where batches are kept. Default: cluster in stateDir."`
 	URL          string    `json:"url,omitempty" jsonschema_description:"Use an existing NATS cluster instead: nats://host:4222, or tls://; several separated by commas."`
 	TLS          TLSConfig `json:"tls,omitempty" jsonschema_description:"Certificates. With listen: of the routes; default those of controller.tls. The others must show a certificate of a server that descends from ca. With url: of the client."`

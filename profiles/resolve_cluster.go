@@ -3,13 +3,14 @@ package profiles
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // cluster resolves the `controller.cluster` section.
 func (l *loader) cluster(doc *document, cfg *ClusterConfig, p *Plan) *ClusterSettings {
 	c := &ClusterSettings{
-		Name: orElse(cfg.Name, p.Controller.Identifier), Listen: cfg.Listen, Routes: cfg.Routes, URL: cfg.URL,
+		Name: orElse(cfg.Name, p.Controller.Identifier), Listen: cfg.Listen, Routes: cfg.Routes, Replicas: cfg.Replicas, URL: cfg.URL,
 		StoreDir: orElse(doc.abs(cfg.StoreDir), filepath.Join(p.Peer.StateDir, "cluster")),
 		TLS:      doc.tls("controller.cluster.tls", cfg.TLS), Login: doc.login(cfg),
 	}
@@ -19,6 +20,9 @@ func (l *loader) cluster(doc *document, cfg *ClusterConfig, p *Plan) *ClusterSet
 	doc.address("controller.cluster.listen", c.Listen)
 	for i, route := range c.Routes {
 		doc.address(fmt.Sprintf("controller.cluster.routes[%d]", i), route)
+	}
+	if !slices.Contains([]int{0, 1, 3, 5}, c.Replicas) {
+		doc.complain("controller.cluster.replicas", "%d is not allowed: 3 or 5, or with url 1", c.Replicas)
 	}
 	switch {
 	case c.URL != "":

@@ -69,6 +69,7 @@ type Pass struct{ Names, Targets, Commands []string }
 type ClusterSettings struct {
 	Name, Listen string
 	Routes       []string
+	Replicas     int // 0: 3
 	StoreDir     string
 	URL          string
 	TLS          TLSFiles // of the routes, or of the client of URL

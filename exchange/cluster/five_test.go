@@ -82,6 +82,9 @@ func holds(ctx context.Context, t *testing.T, b Bucket, want map[string]uint64) 
 // away nothing is taken, and what was taken is there when they are back.
 func TestFiveNodes(t *testing.T) {
 	all := secured(t, members(5, t.TempDir()))
+	for i := range all {
+		all[i].Cluster.Replicas = 5
+	}
 	engines := openAll(t, all)
 	ctx, cancel := context.WithTimeout(t.Context(), patient)
 	defer cancel()
@@ -132,13 +135,14 @@ func TestFromThreeToFive(t *testing.T) {
 	for i := range 3 {
 		all[i].Cluster.Routes = five[:3]
 	}
+	grow := func(i int) { all[i].Cluster.Routes, all[i].Cluster.Replicas = five, 5 }
 	engines := openAll(t, all[:3])
 	ctx, cancel := context.WithTimeout(t.Context(), patient)
 	defer cancel()
 	acknowledged := map[string]uint64{"first": put(t, durable(t, engines[0]), "first", "1", 0)}
 	for i := range 3 {
 		engines[i].Close()
-		all[i].Cluster.Routes = five
+		grow(i)
 		engines[i] = reopen(t, all[i])
 		if err := wait(engines[i]); err != nil {
 			t.Fatal(err)
@@ -146,8 +150,9 @@ func TestFromThreeToFive(t *testing.T) {
 		key := fmt.Sprint("restarted-", i)
 		acknowledged[key], _ = taken(ctx, t, durable(t, engines[i]), key, "2")
 	}
-	for _, o := range all[3:] {
-		e := reopen(t, o)
+	for i := 3; i < 5; i++ {
+		grow(i)
+		e := reopen(t, all[i])
 		if err := wait(e); err != nil {
 			t.Fatal(err)
 		}

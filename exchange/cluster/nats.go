@@ -60,7 +60,7 @@ func OpenNATS(o NATSOptions) (*NATS, error) {
 		if err := o.Cluster.check(); err != nil {
 			return nil, fmt.Errorf("cannot open the engine: %w", err)
 		}
-		e.size, e.replicas = o.Cluster.size(), o.Cluster.size()
+		e.size, e.replicas = o.Cluster.size(), o.Cluster.replicas()
 		e.mark = mark{Mode: modeClustered, Cluster: o.Cluster.Name, Node: o.Node}
 	}
 	if err := e.claim(); err != nil {
@@ -128,6 +128,9 @@ func (e *NATS) Close() {
 // Node implements Engine.
 func (e *NATS) Node() string { return e.node }
 
+// bucketPrefix begins the name of a bucket's stream.
+const bucketPrefix = "KV_"
+
 // Bucket implements Engine. In a cluster every bucket is on disk, on as many
 // nodes as hold a copy of all: one that were in memory would not be the same
 // after a majority has been away.
@@ -135,7 +138,7 @@ func (e *NATS) Bucket(ctx context.Context, name string, o BucketOptions) (Bucket
 	// The layout is that of a NATS key-value bucket, so that its tools can read
 	// it, but without direct reads: those may be stale.
 	conf := jetstream.StreamConfig{
-		Name: "KV_" + name, Subjects: []string{"$KV." + name + ".>"},
+		Name: bucketPrefix + name, Subjects: []string{"$KV." + name + ".>"},
 		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DenyDelete: true, AllowRollup: true,
 		AllowMsgTTL: true, SubjectDeleteMarkerTTL: markerTTL, AllowDirect: false,
 		Storage: jetstream.MemoryStorage, Replicas: e.replicas,

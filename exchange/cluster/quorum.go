@@ -73,19 +73,6 @@ func (e *NATS) missing(err error) string {
 	return fmt.Sprintf("waits for a majority of the %d controllers of cluster %s: there are %s", e.size, e.mark.Cluster, strings.Join(e.Members(), ", "))
 }
 
-// Status is what an engine is, and whom it reaches.
-type Status struct {
-	Mode    string // standalone, clustered or external
-	Cluster string // its name, if it is clustered
-	Node    string
-	There   []string // the nodes that are reached, this one among them
-}
-
-// Status may be asked at any time.
-func (e *NATS) Status() Status {
-	return Status{Mode: string(e.mark.Mode), Cluster: e.mark.Cluster, Node: e.node, There: e.Members()}
-}
-
 // Members are the names of the nodes of the cluster that this one has a route
 // to, its own among them; only its own where it is alone or the servers are
 // elsewhere.

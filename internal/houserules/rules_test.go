@@ -15,7 +15,7 @@ var floors = map[string]int{
 	"ccp": 2, "profiles": 2, "descriptor": 2, "control": 2, "probe": 2, "keeper": 2, "scaffold": 2, "standin": 2,
 	"exchange/stream": 2, "exchange/websocket": 2, "exchange/unix": 2, "exchange/cluster": 2,
 
-	"lifecycle": 1, "exchange": 1, "journal": 1, "process": 1, "logs": 1, "internal/version": 1, "internal/loopback": 1,
+	"lifecycle": 1, "exchange": 1, "journal": 1, "process": 1, "logs": 1, "notify": 1, "internal/version": 1, "internal/loopback": 1,
 }
 
 // neighbours are the imports allowed on one floor, each with its reason.
@@ -70,7 +70,7 @@ var confined = []struct {
 	},
 	{
 		"golang.org/x/sys/unix",
-		[]string{"process", "journal", "logs", "keeper", "probe", "handshake", "profiles", "peer", "api", "standin"},
+		[]string{"process", "journal", "logs", "keeper", "probe", "notify", "handshake", "profiles", "peer", "api", "standin"},
 		"syscalls have few doors; peer credentials and file locks are asked for where the socket or file is",
 	},
 }
@@ -78,7 +78,7 @@ var confined = []struct {
 // small is what the programs that must stay small are made of, beside the
 // standard library: rooms and libraries.
 var small = map[string][]string{
-	"cmd/peerd-keeper": {"keeper", "process", "logs", "exchange", "exchange/unix", "internal/version", "golang.org/x/sys"},
+	"cmd/peerd-keeper": {"keeper", "process", "logs", "exchange", "exchange/unix", "notify", "internal/version", "golang.org/x/sys"},
 }
 
 // pure rooms import these packages and nothing else: no clock to read, no

@@ -1,4 +1,4 @@
-package probe
+package notify
 
 import (
 	"context"
@@ -14,23 +14,23 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// Notify hears the sd_notify datagrams of one launched generation.
+// Socket hears the sd_notify datagrams of one launched generation.
 //
-// Lifecycle: ListenNotify before the launch, its path goes to the component as
+// Lifecycle: Listen before the launch, its path goes to the component as
 // NOTIFY_SOCKET; Run while the generation lives; Close after it.
-type Notify struct {
+type Socket struct {
 	path    string
 	conn    *net.UnixConn
 	refused atomic.Int64
 	left    atomic.Bool // Close lets the socket be
 }
 
-// ListenNotify makes the socket notify.sock in dir, which it creates if need
+// Listen makes the socket notify.sock in dir, which it creates if need
 // be and which should belong to this generation alone. Components may run as
 // another user, so the socket is open to all; who may speak is decided by the
 // sender's credentials.
-func ListenNotify(dir string) (*Notify, error) {
-	path := filepath.Join(dir, notifyName)
+func Listen(dir string) (*Socket, error) {
+	path := filepath.Join(dir, socketName)
 	if len(path) > maxSocketPath {
 		return nil, fmt.Errorf("the socket path %s has %d bytes and may have %d: use a shorter runtime folder", path, len(path), maxSocketPath)
 	}
@@ -47,7 +47,7 @@ func ListenNotify(dir string) (*Notify, error) {
 	if err := errors.Join(passCredentials(conn), os.Chmod(path, 0o666)); err != nil {
 		return nil, errors.Join(fmt.Errorf("cannot make the notify socket: %w", err), conn.Close())
 	}
-	return &Notify{path: path, conn: conn}, nil
+	return &Socket{path: path, conn: conn}, nil
 }
 
 // maxSocketPath is the system's limit for a socket's path.
@@ -65,10 +65,10 @@ func passCredentials(conn *net.UnixConn) error {
 	return errors.Join(err, set)
 }
 
-// Leave returns the socket in a file, for InheritNotify in the program that this
-// process becomes: what is sent from now on, and not heard here, is heard there.
-// Close no longer removes the socket.
-func (n *Notify) Leave() (*os.File, error) {
+// Leave returns the socket in a file, for Inherit in another program: what is sent
+// from now on, and not heard here, is heard there. Close no longer removes the
+// socket.
+func (n *Socket) Leave() (*os.File, error) {
 	f, err := n.conn.File()
 	if err != nil {
 		return nil, fmt.Errorf("cannot leave the notify socket: %w", err)
@@ -77,9 +77,9 @@ func (n *Notify) Leave() (*os.File, error) {
 	return f, nil
 }
 
-// InheritNotify goes on with a socket that Leave has left; dir is the one that
+// Inherit goes on with a socket that Leave has left; dir is the one that
 // it was made in. It closes f.
-func InheritNotify(f *os.File, dir string) (*Notify, error) {
+func Inherit(f *os.File, dir string) (*Socket, error) {
 	conn, err := net.FilePacketConn(f)
 	_ = f.Close()
 	if err != nil {
@@ -89,17 +89,17 @@ func InheritNotify(f *os.File, dir string) (*Notify, error) {
 	if !ok {
 		return nil, errors.Join(errors.New("cannot go on with the notify socket: it is none"), conn.Close())
 	}
-	return &Notify{path: filepath.Join(dir, notifyName), conn: socket}, nil
+	return &Socket{path: filepath.Join(dir, socketName), conn: socket}, nil
 }
 
-// notifyName is the socket's, in its folder.
-const notifyName = "notify.sock"
+// socketName is the socket's, in its folder.
+const socketName = "notify.sock"
 
 // Path is the value for NOTIFY_SOCKET.
-func (n *Notify) Path() string { return n.path }
+func (n *Socket) Path() string { return n.path }
 
 // Refused counts the datagrams of senders that were not allowed.
-func (n *Notify) Refused() int64 { return n.refused.Load() }
+func (n *Socket) Refused() int64 { return n.refused.Load() }
 
 // Run calls heard with each message of an allowed sender, in order and from
 // the calling goroutine, until ctx ends or Close. allowed says whether a
@@ -110,12 +110,32 @@ func (n *Notify) Refused() int64 { return n.refused.Load() }
 // local process declare the component ready by exiting quickly. Senders that
 // must not be missed wait until they were heard (sd_notify_barrier, which
 // systemd-notify does by itself).
-func (n *Notify) Run(ctx context.Context, allowed func(pid int) bool, heard func(Message)) error {
+//
+// lasting may be nil. It is told, before the message is taken from the socket, of
+// one that holds for longer than a moment (see [Lasts]): whoever writes it down
+// there knows it though he dies over it.
+func (n *Socket) Run(ctx context.Context, allowed func(pid int) bool, lasting func(text string), heard func(Message)) error {
+	return n.hear(ctx, allowed, lasting, func(pid int, text []byte) {
+		msg := Parse(text)
+		msg.Pid = pid
+		heard(msg)
+	})
+}
+
+// Hear is Run without making sense of what is said; heard must not keep text.
+func (n *Socket) Hear(ctx context.Context, allowed func(pid int) bool, heard func(text []byte)) error {
+	return n.hear(ctx, allowed, nil, func(_ int, text []byte) { heard(text) })
+}
+
+func (n *Socket) hear(ctx context.Context, allowed func(pid int) bool, lasting func(string), heard func(int, []byte)) error {
 	stop := context.AfterFunc(ctx, func() { _ = n.conn.SetReadDeadline(time.Unix(1, 0)) })
 	defer stop()
 	b := make([]byte, maxDatagram)
 	oob := make([]byte, 512)
 	for {
+		if lasting != nil {
+			n.peek(b, oob, allowed, lasting)
+		}
 		k, m, flags, _, err := n.conn.ReadMsgUnix(b, oob)
 		switch {
 		case ctx.Err() != nil || errors.Is(err, net.ErrClosed):
@@ -128,20 +148,47 @@ func (n *Notify) Run(ctx context.Context, allowed func(pid int) bool, heard func
 		if pid <= 0 || flags&unix.MSG_TRUNC != 0 || !allowed(pid) {
 			n.refused.Add(1)
 		} else {
-			msg := parseMessage(b[:k])
-			msg.Pid = pid
-			heard(msg)
+			heard(pid, b[:k])
 		}
 		closeAll(oob[:m])
 	}
 }
 
+// peek waits for a message, leaves it where it is, and tells lasting if it is one
+// that lasts. What goes wrong is for the reading to find.
+func (n *Socket) peek(b, oob []byte, allowed func(pid int) bool, lasting func(string)) {
+	raw, err := n.conn.SyscallConn()
+	if err != nil {
+		return
+	}
+	var k, m int
+	var failed error
+	if raw.Read(func(fd uintptr) bool {
+		for failed = unix.EINTR; failed == unix.EINTR; {
+			k, m, _, _, failed = unix.Recvmsg(int(fd), b, oob, unix.MSG_PEEK|unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+		}
+		return failed != unix.EAGAIN
+	}) != nil || failed != nil {
+		return
+	}
+	defer closeAll(oob[:m])
+	if text := string(b[:k]); Lasts(text) && allowed(sender(oob[:m])) {
+		lasting(text)
+	}
+}
+
 // Close removes the socket and ends Run.
-func (n *Notify) Close() error {
+func (n *Socket) Close() error {
 	if n.left.Load() {
 		return n.conn.Close()
 	}
 	return errors.Join(n.conn.Close(), os.Remove(n.path))
+}
+
+// LetGo is Close for one who is not the last to hold the socket, which stays.
+func (n *Socket) LetGo() error {
+	n.left.Store(true)
+	return n.Close()
 }
 
 // sender is the pid the kernel vouches for; 0 when it does not.

@@ -1,4 +1,4 @@
-package probe
+package notify
 
 import (
 	"strconv"
@@ -28,9 +28,9 @@ const maxDatagram = 4 << 10
 // maxStatus bounds Message.Status.
 const maxStatus = 1 << 10
 
-// parseMessage reads a datagram's lines; unknown and malformed ones are
-// skipped, as the protocol wants it.
-func parseMessage(b []byte) Message {
+// Parse reads a datagram's lines; unknown and malformed ones are skipped, as the
+// protocol wants it. Who sent it is not in it.
+func Parse(b []byte) Message {
 	var m Message
 	for line := range strings.SplitSeq(string(b), "\n") {
 		key, value, ok := strings.Cut(line, "=")
@@ -56,6 +56,17 @@ func parseMessage(b []byte) Message {
 		}
 	}
 	return m
+}
+
+// Lasts reports whether something in a datagram holds until it is taken back: that
+// the component is ready, and how often it will show that it lives.
+func Lasts(text string) bool {
+	for line := range strings.SplitSeq(text, "\n") {
+		if line == "READY=1" || strings.HasPrefix(line, "WATCHDOG_USEC=") {
+			return true
+		}
+	}
+	return false
 }
 
 // microseconds reads a positive number; 0 for anything else.
