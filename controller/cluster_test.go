@@ -4,11 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -135,120 +132,6 @@ func TestThreeControllers(t *testing.T) {
 		all[0].until("nobody is its primary", func() bool { return all[0].registry.look("u").record.revision != term })
 		all[1].echo("t", Choice{Primary: true})
 	})
-}
-
-// victims starts a cluster of n controllers, each in a process of its own.
-func victims(t testing.TB, n int) (all []*victim) {
-	t.Helper()
-	routes := loopback.Addresses(n)
-	for i := range n {
-		mine := slices.Concat(routes[i:], routes[:i])
-		v := &victim{t: t, dir: filepath.Join(t.TempDir(), fmt.Sprint("c", i+1)), routes: mine}
-		v.begin()
-		t.Cleanup(func() {
-			if t.Failed() {
-				v.explain()
-			}
-			v.kill()
-		})
-		all = append(all, v)
-	}
-	for _, v := range all {
-		v.await()
-	}
-	return all
-}
-
-// explain logs what a controller sees, and what it told of.
-func (v *victim) explain() {
-	for _, what := range []string{"channels", "batchs?status=pending", "batchs?status=created", "batchs?status=in_progress"} {
-		v.t.Logf("%s: %s: %s", filepath.Base(v.dir), what, get("http://"+v.address+"/exchange/"+what))
-	}
-	log, _ := os.ReadFile(v.dir + ".log")
-	lines := strings.Split(string(log), "\n")
-	v.t.Logf("%s: events:\n%s", filepath.Base(v.dir), strings.Join(lines[max(0, len(lines)-40):], "\n"))
-}
-
-func urls(all []*victim) (urls []string) {
-	for _, v := range all {
-		urls = append(urls, "http://"+v.address)
-	}
-	return urls
-}
-
-// TestKillsInACluster kills controllers with SIGKILL: with one of three away
-// commands go on; with two, batches are refused; what was taken is carried out,
-// once, when they are back.
-func TestKillsInACluster(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes as long as several elections")
-	}
-	all := victims(t, 3)
-	n := &node{t: t, news: make(chan struct{})} // only to wait with
-	p := &slowPeer{}
-	p.connect(t, urls(all)...)
-	batch := func(id string) string {
-		var body strings.Builder
-		for i := range 10 {
-			fmt.Fprintf(&body, `,{"type":"EFFECT","payload":"%s/%d"}`, id, i+1)
-		}
-		return fmt.Sprintf(`{"id":%q,"maxRetry":5,"commands":[%s]}`, id, body.String()[1:])
-	}
-	succeeded := func(v *victim, id string) {
-		t.Helper()
-		n.until(id+" has succeeded", func() bool {
-			return strings.Contains(get("http://"+v.address+"/exchange/batchs/"+id), `"SUCCEEDED"`)
-		})
-		var got []string
-		for _, effect := range p.effects() { // others may be under way
-			if number, ok := strings.CutPrefix(strings.Trim(effect, `"`), id+"/"); ok {
-				got = append(got, number)
-			}
-		}
-		if !slices.Equal(got, numbers(10)) {
-			t.Errorf("%s: effects %v", id, got)
-		}
-	}
-	killed := all[:1]
-	if os.Getenv("PEERD_TEST_KILLS") != "" {
-		killed = all // one of them led
-	}
-	for i, v := range killed {
-		id := fmt.Sprint("one-of-three-", i)
-		other := all[(i+1)%3]
-		n.until("taken", func() bool { return posted(other.address, batch(id)) == http.StatusAccepted })
-		v.kill()
-		killed := time.Now()
-		succeeded(other, id)
-		n.until("taken again", func() bool { return posted(other.address, batch(id+"-after")) == http.StatusAccepted })
-		succeeded(other, id+"-after")
-		t.Logf("with %s killed, a batch under way and another one were over after %v", filepath.Base(v.dir), time.Since(killed).Round(time.Millisecond))
-		v.start()
-	}
-
-	n.until("taken", func() bool { return posted(all[0].address, batch("two-of-three")) == http.StatusAccepted })
-	all[1].kill()
-	all[2].kill()
-	// A batch that was taken in the moment before is taken; then none is.
-	n.until("refused", func() bool { return posted(all[0].address, batch("refused")) == http.StatusServiceUnavailable })
-	all[1].begin()
-	all[2].begin()
-	all[1].await()
-	all[2].await()
-	succeeded(all[2], "two-of-three")
-	n.until("taken", func() bool { return posted(all[1].address, batch("again")) == http.StatusAccepted })
-	succeeded(all[0], "again")
-}
-
-// posted posts a batch for target t and returns the status.
-func posted(address, body string) int {
-	client := http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
-	resp, err := client.Post("http://"+address+"/exchange/targets/t/batchs", "application/json", strings.NewReader(body))
-	if err != nil {
-		return 0
-	}
-	defer resp.Body.Close()
-	return resp.StatusCode
 }
 
 // TestMigratedBatches: what a controller that was alone had is there when it is
