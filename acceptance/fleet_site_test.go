@@ -191,6 +191,28 @@ func (s *site) controllerOf(m *machine) *machine {
 	return s.controllers[at]
 }
 
+// leader is the controller whose engine orders the elections.
+func (s *site) leader() (m *machine) {
+	s.t.Helper()
+	s.took("the elections have a leader", func() bool {
+		m = s.leaderFor(s.controllers[0])
+		return m != nil
+	})
+	return m
+}
+
+// leaderFor is who leads as far as a controller knows, nil if nobody does.
+func (s *site) leaderFor(c *machine) *machine {
+	s.t.Helper()
+	for _, b := range c.status().Controller.Cluster.Buckets {
+		at := slices.IndexFunc(s.controllers, func(c *machine) bool { return c.Name() == b.Leader })
+		if strings.HasSuffix(b.Name, "-primaries") && at >= 0 {
+			return s.controllers[at]
+		}
+	}
+	return nil
+}
+
 // others are the controllers but one.
 func (s *site) others(than *machine) []*machine {
 	return slices.DeleteFunc(slices.Clone(s.controllers), func(m *machine) bool { return m == than })

@@ -35,6 +35,15 @@ type ClusterStatus struct {
 	Name  string   `json:"name,omitempty"`
 	Node  string   `json:"node"`
 	There []string `json:"there"` // the controllers that are reached, this one among them
+	// Buckets are what the cluster keeps, as far as this controller has a copy.
+	Buckets []BucketStatus `json:"buckets,omitempty"`
+}
+
+// BucketStatus is one of the things that a cluster keeps.
+type BucketStatus struct {
+	Name   string   `json:"name"`
+	Leader string   `json:"leader"`           // the controller whose engine orders its writes; "" while there is none
+	Behind []string `json:"behind,omitempty"` // controllers whose copies lag behind; only its leader knows
 }
 
 // SnapshotRequest has the controller of a peer save what it keeps. Path is of a

@@ -81,23 +81,39 @@ func Certificates(authorities *x509.CertPool) func(*http.Request) (Identity, err
 	}
 }
 
-// guard lets only commands through to m that the connector may send.
+// guard lets only commands through to m that the connector may send, and in a term
+// that is not over.
 func (c *Controller) guard(l *link, m *exchange.Mux) *exchange.Mux {
-	if len(c.o.Access) == 0 || m == nil {
-		return m
+	if m == nil {
+		return nil
 	}
-	g := &exchange.Mux{Observe: m.Observe}
-	g.HandleRest(func(ctx context.Context, req *exchange.Request) (any, error) {
-		if !c.o.Access.Send(l.identity, l.target, req.Type) {
-			c.event(Event{Kind: CommandRefused, Target: l.target, Channel: l.id, Identity: l.identity.Name, Detail: req.Type})
-			return nil, fmt.Errorf("not allowed: commands of type %s", req.Type)
+	return m.Wrap(func(next exchange.Handler) exchange.Handler {
+		return func(ctx context.Context, req *exchange.Request) (any, error) {
+			if err := c.mayAsk(l, req.Command); err != nil {
+				c.event(Event{Kind: CommandRefused, Target: l.target, Channel: l.id, Identity: l.identity.Name, Term: req.Term, Detail: req.Type})
+				return nil, err
+			}
+			return next(ctx, req)
 		}
-		reply := m.Dispatch(ctx, req.Command, func(r exchange.Reply) error { return req.Progress(r.Payload) })
-		if reply.Type == exchange.TypeUnknown {
-			return nil, exchange.ErrUnknown
-		}
-		req.ReplyType = reply.Type
-		return reply.Payload, reply.Err()
 	})
-	return g
+}
+
+// mayAsk tells why a command of a connector is refused. That a term is over is
+// what this node knows of it; a handler whose effect must not come twice keeps the
+// highest term it has seen itself.
+func (c *Controller) mayAsk(l *link, cmd exchange.Command) error {
+	if len(c.o.Access) > 0 && !c.o.Access.Send(l.identity, l.target, cmd.Type) {
+		return fmt.Errorf("not allowed: commands of type %s", cmd.Type)
+	}
+	if now := c.registry.termOf(l.target); cmd.Term != 0 && cmd.Term < now {
+		return fmt.Errorf("term %d of target %q is over: term %d has begun", cmd.Term, l.target, now)
+	}
+	return nil
+}
+
+// termOf returns the term of a target, 0 if it has no primary.
+func (r *registry) termOf(target string) uint64 {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.primaries[target].revision
 }

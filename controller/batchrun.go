@@ -145,6 +145,10 @@ func (b *Batches) pause(ctx context.Context) {
 // did not take the reply. It is no fault of the command's.
 type lostError struct{ error }
 
+// unknownError is that a connector cannot say whether a command had its effect.
+// Another one would perhaps give it a second: that is the operator's to decide.
+type unknownError struct{ error }
+
 // commands sends what has not succeeded yet, one after the other. doubt is
 // whether the connector may have carried out the first of them, or that of which
 // it returns.
@@ -169,6 +173,9 @@ func (b *Batches) commands(ctx context.Context, p pass, doubt bool) (bool, error
 			return doubt, errors.Join(err, ctx.Err())
 		case err != nil:
 			return true, lostError{err} // it has been carried out, and nobody will remember
+		}
+		if reply.Type == exchange.TypeOutcomeUnknown {
+			return doubt, unknownError{fmt.Errorf("command %d (%s): %s", n, cmd.Type, reply.ErrorDetails)}
 		}
 		if reply.Status != exchange.Succeeded {
 			return doubt, fmt.Errorf("command %d (%s): %s", n, cmd.Type, reply.ErrorDetails)
@@ -195,6 +202,7 @@ func (b *Batches) keep(ctx context.Context, id string, n int, reply exchange.Rep
 func (p progress) after(err, cause error, maxRetry int, interval time.Duration, now time.Time) progress {
 	p.Node = ""
 	var lost lostError
+	var unknown unknownError
 	switch {
 	case err == nil:
 		p.Status, p.Ended = BatchSucceeded, now
@@ -202,6 +210,8 @@ func (p progress) after(err, cause error, maxRetry int, interval time.Duration, 
 		p.Status, p.ErrorDetails, p.Ended = BatchError, errCancelled.Error(), now
 	case errors.As(err, &lost):
 		p.Status, p.ErrorDetails, p.Due = BatchPending, err.Error(), now.Add(lostPause)
+	case errors.As(err, &unknown):
+		p.Status, p.ErrorDetails, p.Ended = BatchError, err.Error()+"; a retry may give it a second effect", now
 	default:
 		retry := 0
 		if p.Retry != nil {

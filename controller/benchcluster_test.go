@@ -61,9 +61,10 @@ func echoOn(b *testing.B, e *cluster.NATS, from *cluster.NATS) {
 }
 
 // BenchmarkThroughTwoControllers measures a command to a connector of another
-// controller; its floor, a request of the same bytes from engine to engine, is
-// floor-ns/op.
+// controller; its floor, a request of the same bytes between clients of as many
+// bare NATS servers, is floor-ns/op. engine-ns/op is one from engine to engine.
 func BenchmarkThroughTwoControllers(b *testing.B) {
+	bare := bareRequest(b, 3)
 	all, engines := benchFleet(b)
 	echoOn(b, engines[1], engines[0])
 	const floor = 2_000
@@ -73,11 +74,12 @@ func BenchmarkThroughTwoControllers(b *testing.B) {
 			b.Fatal(err)
 		}
 	}
-	bare := float64(time.Since(begun).Nanoseconds()) / floor
+	engine := float64(time.Since(begun).Nanoseconds()) / floor
 	attach(b, all[1], "t", nil)
 	poll(func() bool { return len(all[0].Target("t")) == 1 })
 	roundTrips(b, all[0])
 	b.ReportMetric(bare, "floor-ns/op")
+	b.ReportMetric(engine, "engine-ns/op")
 }
 
 // BenchmarkPrimaryMove measures from the end of a primary's connection until the
@@ -137,11 +139,15 @@ func BenchmarkPrimaryMove(b *testing.B) {
 
 // BenchmarkConnectorsOfAFleet measures what a connector costs three controllers,
 // all in this process with it, once all of them know it: B/connector; and how
-// long it takes until they do, for all of them: s/fleet.
+// long it takes until they do, for all of them: s/fleet. The floor is as many
+// clients of as many bare NATS servers, each with a subject of its own.
 func BenchmarkConnectorsOfAFleet(b *testing.B) {
 	const count = 10_000
 	for b.Loop() {
 		b.StopTimer()
+		bytes, seconds := bareClients(b, 3, count)
+		b.ReportMetric(bytes, "floor-B/connector")
+		b.ReportMetric(seconds, "floor-s/fleet")
 		all, _ := benchFleet(b)
 		before := memory()
 		ctx, cancel := context.WithCancel(context.Background())

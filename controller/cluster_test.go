@@ -138,7 +138,7 @@ func TestThreeControllers(t *testing.T) {
 }
 
 // victims starts a cluster of n controllers, each in a process of its own.
-func victims(t *testing.T, n int) (all []*victim) {
+func victims(t testing.TB, n int) (all []*victim) {
 	t.Helper()
 	routes := loopback.Addresses(n)
 	for i := range n {

@@ -30,6 +30,7 @@ type Controller struct {
 	store      store
 	batches    *Batches
 	partitions *partitions
+	around     *around // the engine
 	hub        hub
 	tally      tally
 	web        *websocket.Server
@@ -71,6 +72,8 @@ func New(o Options) (*Controller, error) {
 		o: o, node: o.Engine.Node(), registry: newRegistry(o.Engine.Node()), health: newHealth(),
 		running: make(chan struct{}), joined: make(chan struct{}, 1), moved: make(chan struct{}, 1), lapsed: make(chan struct{}, 1),
 	}
+	c.around = &around{Engine: o.Engine, c: c}
+	c.o.Engine = c.around
 	c.batches, c.partitions, c.announcer = newBatches(c), &partitions{c: c}, newAnnouncer(c)
 	c.web = websocket.NewServer(websocket.ServerOptions{
 		Options: o.WebSocket, Prefix: o.Prefix, Authenticate: c.authenticate, Refused: c.refused,
@@ -170,6 +173,7 @@ func (c *Controller) follow(ctx context.Context, g *errgroup.Group) <-chan struc
 // work begins everything that decides, and opens the door.
 func (c *Controller) work(ctx context.Context, g *errgroup.Group) {
 	g.Go(func() error { return c.o.Engine.Serve(ctx, c.subject(c.node), c.land) })
+	g.Go(func() error { return c.o.Engine.Serve(ctx, c.relay(c.node), c.around.pass) })
 	g.Go(func() error { return c.servePresence(ctx) })
 	g.Go(func() error { return c.watchPresence(ctx) })
 	g.Go(func() error { return c.checkHealth(ctx) })

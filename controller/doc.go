@@ -57,6 +57,9 @@
 // the targets carries out their batches. Both are writes that name the revision
 // they were decided on, so of several that try one succeeds.
 //
+// A node that is not reached directly, but by a third, is sent commands by way of
+// that one.
+//
 // A controller that stops drains its channels, whose connectors go elsewhere, and
 // answers what reaches it late. One that is killed, or that nobody reaches, loses
 // its lease to the others within seconds; if it was only paused it makes itself

@@ -101,7 +101,7 @@ func childEngine(dir string) cluster.NATSOptions {
 
 // victim is a controller in a process of its own.
 type victim struct {
-	t       *testing.T
+	t       testing.TB
 	dir     string
 	address string
 	routes  []string

@@ -60,10 +60,10 @@ func (c *Controller) lookAfter(ctx context.Context, name string) {
 	if !suspect || ctx.Err() != nil || c.reachedByAnother(ctx, name) {
 		return
 	}
-	timed, cancel := context.WithTimeout(ctx, c.o.HealthTimeout)
+	timed, cancel := context.WithTimeout(ctx, decideFor)
 	defer cancel()
 	// If it has renewed its lease meanwhile, the next look will tell.
-	err = c.store.nodes.Delete(timed, name, revision)
+	err = c.store.takeLease(timed, name, revision)
 	if err != nil && !errors.Is(err, cluster.ErrConflict) && ctx.Err() == nil {
 		c.event(Event{Kind: EngineTrouble, Detail: "cannot take the lease of node " + name + ", which has gone: " + err.Error()})
 	}

@@ -14,6 +14,10 @@ import (
 	"github.com/seed-04209a44/peerd/exchange/cluster"
 )
 
+// decideFor bounds how long the engine is asked to take a decision: others wait
+// for theirs meanwhile.
+const decideFor = 5 * time.Second
+
 // electAgain is after how long a decision that the engine did not take is made
 // again.
 const electAgain = time.Second
@@ -63,24 +67,9 @@ func (c *Controller) settle(ctx context.Context, target string) error {
 	if v.soon && len(v.candidates) == 0 { // then it is looked at again
 		return nil
 	}
-	switch d := election.Decide(v.election(), v.candidates, rand.IntN); d.Action {
-	case election.Elect:
-		if alive, err := c.alive(ctx, v.record); err != nil || alive {
-			return err
-		}
-		if v.former != "" {
-			d.Channel = v.former
-		} else if v.record.inherited && v.record.Connector != "" && !c.late.Load() {
-			return nil // it is looked at again when the grace is over
-		}
-		if err := c.appoint(ctx, target, d.Channel, v.record.revision); err != nil {
-			return err
-		}
-		v = c.registry.look(target)
-	case election.Vacate:
-		if err := c.vacate(ctx, target, v.record); err != nil {
-			return err
-		}
+	v, decided, err := c.decide(ctx, target, v)
+	if err != nil || !decided {
+		return err
 	}
 	for _, l := range v.links {
 		if !l.announced.Load() {
@@ -89,6 +78,33 @@ func (c *Controller) settle(ctx context.Context, target string) error {
 		c.tell(ctx, l, exchange.Primary{Primary: l.id == v.record.Channel, Term: v.record.revision})
 	}
 	return nil
+}
+
+// decide has the engine take the decision that a target needs, if it needs one,
+// and returns the target as it is then. Not to decide is to leave it for later.
+func (c *Controller) decide(ctx context.Context, target string, v view) (_ view, decided bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, decideFor)
+	defer cancel()
+	switch d := election.Decide(v.election(), v.candidates, rand.IntN); d.Action {
+	case election.Elect:
+		if alive, err := c.alive(ctx, v.record); err != nil || alive {
+			return v, false, err
+		}
+		if v.former != "" {
+			d.Channel = v.former
+		} else if v.record.inherited && v.record.Connector != "" && !c.late.Load() {
+			return v, false, nil // it is looked at again when the grace is over
+		}
+		if err := c.appoint(ctx, target, d.Channel, v.record.revision); err != nil {
+			return v, false, err
+		}
+		v = c.registry.look(target)
+	case election.Vacate:
+		if err := c.vacate(ctx, target, v.record); err != nil {
+			return v, false, err
+		}
+	}
+	return v, true, nil
 }
 
 // vacate takes out the record of a target that has no channel. It stays when the

@@ -110,9 +110,9 @@ type hopRequest struct {
 }
 
 type hopAnswer struct {
-	Reply exchange.Reply `json:"reply"`
-	Kind  int            `json:"kind,omitempty"` // of the error, as index into hopErrors
-	Error string         `json:"error,omitempty"`
+	Reply *exchange.Reply `json:"reply,omitempty"` // nil: there was none
+	Kind  int             `json:"kind,omitempty"`  // of the error, as index into hopErrors
+	Error string          `json:"error,omitempty"`
 }
 
 // hopErrors are the errors that stay themselves on their way back.
@@ -155,13 +155,24 @@ func (c *Controller) hop(ctx context.Context, to Channel, cmd exchange.Command, 
 	if err := json.Unmarshal(data, &a); err != nil {
 		return exchange.Reply{}, fmt.Errorf("command %s: cannot read the answer of node %s: %w", cmd.Type, to.Node, err)
 	}
+	return a.outcome(cmd.Type, to.Node)
+}
+
+// outcome is what the caller of the hop gets: what it would have got on the other
+// node. No reply stays none, as it decides whether the command may be sent again.
+func (a hopAnswer) outcome(typ, node string) (reply exchange.Reply, err error) {
+	if a.Reply != nil {
+		reply = *a.Reply
+	}
 	switch {
 	case a.Kind > 0 && a.Kind < len(hopErrors):
-		return a.Reply, fmt.Errorf("command %s by way of node %s: %w", cmd.Type, to.Node, hopErrors[a.Kind])
+		return reply, fmt.Errorf("command %s by way of node %s: %w", typ, node, hopErrors[a.Kind])
 	case a.Error != "":
-		return a.Reply, fmt.Errorf("command %s by way of node %s: %s", cmd.Type, to.Node, a.Error)
+		return reply, fmt.Errorf("command %s by way of node %s: %s", typ, node, a.Error)
+	case a.Reply == nil:
+		return reply, fmt.Errorf("command %s by way of node %s: its answer is empty", typ, node)
 	}
-	return a.Reply, nil
+	return reply, nil
 }
 
 // parts passes intermediate replies on; nil if each is.
@@ -190,8 +201,12 @@ func (c *Controller) land(ctx context.Context, data []byte, part func([]byte) er
 	_, l, found := c.registry.find(q.Channel)
 	err := errNotSent
 	if found && l != nil {
-		a.Reply, err = l.call(ctx, q.Command, c.o.Refuse, replies(part))
-		c.tally.command(a.Reply, err)
+		var reply exchange.Reply
+		reply, err = l.call(ctx, q.Command, c.o.Refuse, replies(part))
+		c.tally.command(reply, err)
+		if reply.Status != "" {
+			a.Reply = &reply
+		}
 	}
 	if err != nil {
 		a.Error = err.Error()

@@ -41,16 +41,53 @@ func openStore(ctx context.Context, o Options) (store, error) {
 	return s, nil
 }
 
-func (s store) appoint(ctx context.Context, target string, p primary, after uint64) (uint64, error) {
+// Times of insist.
+const (
+	tryFor   = time.Second
+	tryAgain = 100 * time.Millisecond
+)
+
+// insist has the engine do what must be done soon, though it may have to find a
+// new leader first: what is asked of one that has gone is never answered, so it is
+// asked again well before ctx ends. For reads, and for writes after a revision: of
+// one that was taken, and not answered, the next try says cluster.ErrConflict.
+func insist(ctx context.Context, do func(context.Context) error) error {
+	for {
+		try, cancel := context.WithTimeout(ctx, tryFor)
+		err := do(try)
+		cancel()
+		if !errors.Is(err, cluster.ErrUnavailable) && !errors.Is(err, context.DeadlineExceeded) {
+			return err
+		}
+		pause := time.NewTimer(tryAgain)
+		select {
+		case <-pause.C:
+		case <-ctx.Done():
+			pause.Stop()
+			return err
+		}
+	}
+}
+
+func (s store) appoint(ctx context.Context, target string, p primary, after uint64) (revision uint64, err error) {
 	value, err := json.Marshal(p)
 	if err != nil {
 		return 0, err
 	}
-	return s.primaries.Put(ctx, target, value, after)
+	err = insist(ctx, func(ctx context.Context) error {
+		revision, err = s.primaries.Put(ctx, target, value, after)
+		return err
+	})
+	return revision, err
 }
 
 func (s store) vacate(ctx context.Context, target string, after uint64) error {
-	return s.primaries.Delete(ctx, target, after)
+	return insist(ctx, func(ctx context.Context) error { return s.primaries.Delete(ctx, target, after) })
+}
+
+// takeLease takes the lease of a node that has gone, unless it has renewed it.
+func (s store) takeLease(ctx context.Context, node string, after uint64) error {
+	return insist(ctx, func(ctx context.Context) error { return s.nodes.Delete(ctx, node, after) })
 }
 
 // exists tells whether a primary's channel and its node are there.
@@ -59,7 +96,7 @@ func (s store) exists(ctx context.Context, p primary) (bool, error) {
 		b   cluster.Bucket
 		key string
 	}{{s.nodes, p.Node}, {s.channels, p.Node + "/" + p.Channel}} {
-		switch _, err := at.b.Get(ctx, at.key); {
+		switch err := insist(ctx, func(ctx context.Context) error { _, err := at.b.Get(ctx, at.key); return err }); {
 		case errors.Is(err, cluster.ErrNotFound):
 			return false, nil
 		case err != nil:

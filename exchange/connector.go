@@ -89,6 +89,7 @@ type Connector struct {
 	current *Endpoint  // nil while not connected
 	target  string
 	term    uint64 // the highest term seen
+	office  uint64 // the term in which it is primary; 0: it is not
 }
 
 // NewConnector returns a connector; Run does the work.
@@ -177,6 +178,8 @@ func (c *Connector) report(s *session, err error, pause time.Duration) {
 }
 
 // Call is Endpoint.Call on the channel there is; without one it fails with ErrClosed.
+// What a primary sends bears its term, unless cmd has one already: that of when it
+// was decided on. Controllers refuse a term that is over.
 func (c *Connector) Call(ctx context.Context, cmd Command) (Reply, error) {
 	e, err := c.endpoint(&cmd)
 	if err != nil {
@@ -185,7 +188,7 @@ func (c *Connector) Call(ctx context.Context, cmd Command) (Reply, error) {
 	return e.Call(ctx, cmd)
 }
 
-// Stream is Endpoint.Stream on the channel there is; without one it fails with ErrClosed.
+// Stream is Call with the intermediate replies, as Endpoint.Stream is.
 func (c *Connector) Stream(ctx context.Context, cmd Command, each func(Reply) error) (Reply, error) {
 	e, err := c.endpoint(&cmd)
 	if err != nil {
@@ -199,6 +202,9 @@ func (c *Connector) endpoint(cmd *Command) (*Endpoint, error) {
 	defer c.mu.Unlock()
 	if c.current == nil {
 		return nil, fmt.Errorf("command %s: not connected to a controller: %w", cmd.Type, ErrClosed)
+	}
+	if cmd.Term == 0 {
+		cmd.Term = c.office
 	}
 	return c.current, nil
 }
@@ -217,13 +223,17 @@ func (c *Connector) set(e *Endpoint, target string) {
 	c.current, c.target = e, target
 }
 
-// admit refuses a term that is over.
-func (c *Connector) admit(term uint64) error {
+// admit takes in who is primary, and refuses a term that is over.
+func (c *Connector) admit(p Primary) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if term != 0 && term < c.term {
-		return fmt.Errorf("term %d is over: term %d has begun", term, c.term)
+	if p.Term != 0 && p.Term < c.term {
+		return fmt.Errorf("term %d is over: term %d has begun", p.Term, c.term)
 	}
-	c.term = max(c.term, term)
+	c.term = max(c.term, p.Term)
+	c.office = 0
+	if p.Primary {
+		c.office = p.Term
+	}
 	return nil
 }

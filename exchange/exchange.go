@@ -39,7 +39,11 @@ func (s *Status) UnmarshalJSON(b []byte) error {
 const (
 	TypeUnknown = "UNKNOWN"  // reply to a command whose type nobody here knows
 	TypeNoReply = "NO_REPLY" // reply to a known command that has no handler here
-	TypeCancel  = "CANCEL"   // command: stop working on {commandId}; never answered itself
+	// TypeOutcomeUnknown is an ERROR reply to a command that was interrupted and
+	// came again: whether it had its effect cannot be said, so it was not run
+	// again, and should not be by another connector.
+	TypeOutcomeUnknown = "OUTCOME_UNKNOWN"
+	TypeCancel         = "CANCEL" // command: stop working on {commandId}; never answered itself
 )
 
 // Command asks the other side of a channel to do something. The ID is the only
@@ -53,6 +57,7 @@ type Command struct {
 	TraceParent    string          `json:"traceparent,omitempty"`    // W3C trace context
 	IdempotencyKey string          `json:"idempotencyKey,omitempty"` // one effect per key
 	Caller         string          `json:"caller,omitempty"`         // on whose behalf, as the sender says: for records, not for decisions
+	Term           uint64          `json:"term,omitempty"`           // in which the sender is its target's primary; void in a later one
 }
 
 // Reply answers the command CommandID. A command may have many intermediate

@@ -120,6 +120,18 @@ func (m *Mux) clone() *Mux {
 	}
 }
 
+// Wrap returns a copy of m, each of whose handlers is what wrap makes of it.
+func (m *Mux) Wrap(wrap func(Handler) Handler) *Mux {
+	w := m.clone()
+	for typ, h := range w.handlers {
+		w.handlers[typ] = wrap(h)
+	}
+	if w.rest != nil {
+		w.rest = wrap(w.rest)
+	}
+	return w
+}
+
 // Know marks types as part of the vocabulary without a handler here: they are
 // answered NO_REPLY, where an unmarked type is answered UNKNOWN.
 func (m *Mux) Know(types ...string) {

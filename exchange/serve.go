@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -14,18 +15,17 @@ type work struct {
 	ctx    context.Context
 	cancel context.CancelFunc
 
+	failed atomic.Pointer[string] // why the work fails whatever its handler says
+
 	mu     sync.Mutex // guards all below; held while an intermediate reply is queued
 	queued bool       // there were intermediate replies, which may still be queued
 	over   bool       // the terminal reply is queued: no progress after it
-	failed string     // why the work fails whatever its handler says
 }
 
 // abort makes the work fail whatever its handler says.
 func (w *work) abort(reason string) {
+	w.failed.Store(&reason) // first: its handler may be over as soon as it is cancelled
 	w.cancel()
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.failed = reason
 }
 
 // command takes in a command of the other side. Called by the receive
@@ -199,10 +199,16 @@ func (e *Endpoint) finish(w *work, r *Reply) {
 	w.mu.Lock()
 	w.over = true
 	inOrder := !w.queued
-	if w.failed != "" {
-		*r = failure(w.cmd, w.failed)
-	}
 	w.mu.Unlock()
+	if why := w.failed.Load(); why != nil {
+		*r = failure(w.cmd, *why)
+	}
+	if e.interrupted(w, r) {
+		w.cancel()
+		e.release(w)
+		signal(e.wake) // flush may be waiting for this
+		return
+	}
 	w.cancel()
 	o := outgoing{frame: Frame{Reply: r}, work: w}
 	if inOrder && e.trySend(o) {
@@ -213,6 +219,15 @@ func (e *Endpoint) finish(w *work, r *Reply) {
 	case <-e.gone:
 		e.release(w)
 	}
+}
+
+// interrupted reports whether r is a failure of a handler whose context ended
+// because this side closes. It says nothing about the command's effect, so it is
+// not sent: who hears nothing knows that it cannot know.
+func (e *Endpoint) interrupted(w *work, r *Reply) bool {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return e.closed && r.Status == Failed && r.Type != TypeUnknown && w.ctx.Err() != nil
 }
 
 // release frees the window slot of w.

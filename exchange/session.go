@@ -104,7 +104,7 @@ func (s *session) primary(ctx context.Context, req *Request) (any, error) {
 	if err := req.Decode(&p); err != nil {
 		return nil, err
 	}
-	if err := s.c.admit(p.Term); err != nil {
+	if err := s.c.admit(p); err != nil {
 		return nil, err
 	}
 	if s.c.o.Primary == nil {

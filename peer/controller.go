@@ -236,6 +236,9 @@ func (p *Peer) controllerStatus() *control.ControllerStatus {
 	if engine != nil {
 		e := engine.Status()
 		s.Cluster = &control.ClusterStatus{Mode: e.Mode, Name: e.Cluster, Node: e.Node, There: e.There}
+		for _, b := range e.Buckets {
+			s.Cluster.Buckets = append(s.Cluster.Buckets, control.BucketStatus(b))
+		}
 	}
 	if fault != nil {
 		s.Error = fault.Error()

@@ -124,7 +124,7 @@ func (p *Peer) engineOf(plan *profiles.Plan) (*cluster.NATS, error) {
 			return nil, err
 		}
 		return cluster.OpenExternal(cluster.ExternalOptions{
-			Node: plan.Peer.Name, Dir: storeDir(plan), URL: set.URL, TLS: security, Credentials: set.Credentials,
+			Node: plan.Peer.Name, Dir: storeDir(plan), URL: set.URL, Replicas: set.Replicas, TLS: security, Login: cluster.Login(set.Login), Log: log,
 		})
 	case set.Listen != "":
 		security, err := routeTLS(set.TLS)
@@ -133,7 +133,7 @@ func (p *Peer) engineOf(plan *profiles.Plan) (*cluster.NATS, error) {
 		}
 		return cluster.OpenNATS(cluster.NATSOptions{
 			Node: plan.Peer.Name, Dir: storeDir(plan), Log: log,
-			Cluster: &cluster.Membership{Name: set.Name, Listen: set.Listen, Routes: set.Routes, TLS: security},
+			Cluster: &cluster.Membership{Name: set.Name, Listen: set.Listen, Routes: set.Routes, Replicas: set.Replicas, TLS: security},
 		})
 	}
 	return cluster.OpenNATS(cluster.NATSOptions{Node: plan.Peer.Name, Dir: storeDir(plan), Log: log})

@@ -7,6 +7,9 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
+
+	"github.com/nats-io/nats-server/v2/server"
 
 	"github.com/seed-04209a44/peerd/api"
 	"github.com/seed-04209a44/peerd/control"
@@ -64,4 +67,45 @@ func TestThreePeersAreOneController(t *testing.T) {
 	if err := clients[1].Call(t.Context(), control.OpSnapshot, control.SnapshotRequest{Path: "here"}, &r); err == nil {
 		t.Error("a path was taken that is nobody's")
 	}
+}
+
+// TestAControllerOnServersElsewhere: a controller whose servers do not let it in
+// says which file is wrong, and runs as soon as that is right. No secret is told.
+func TestAControllerOnServersElsewhere(t *testing.T) {
+	dir := shortDir(t)
+	const secret = "tell-nobody"
+	servers, err := server.NewServer(&server.Options{
+		Host: "127.0.0.1", Port: server.RANDOM_PORT, NoSigs: true, JetStream: true, StoreDir: filepath.Join(dir, "theirs"),
+		Users: []*server.User{{Username: "me", Password: secret}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	servers.Start()
+	t.Cleanup(func() { servers.Shutdown(); servers.WaitForShutdown() })
+	if !servers.ReadyForConnections(time.Minute) {
+		t.Fatal("the servers do not start")
+	}
+	file := filepath.Join(dir, "password")
+	write := func(password string) {
+		t.Helper()
+		if err := os.WriteFile(file, []byte(password+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("not-" + secret)
+	client, _ := runNamed(t, dir, "c1", fmt.Sprintf("controller: {listen: '127.0.0.1:0', cluster: {url: '%s', user: me, passwordFile: %s}}\n", servers.ClientURL(), file)+
+		"components: {a: {command: [/bin/sleep, '1000']}}\n")
+	until(t, "it says who is refused", func() bool {
+		degraded := strings.Join(status(t, client).Degraded, "")
+		if strings.Contains(degraded, secret) {
+			t.Fatalf("it tells the secret: %s", degraded)
+		}
+		return strings.Contains(degraded, "they refuse user me with the password of "+file)
+	})
+	write(secret)
+	until(t, "it runs", func() bool {
+		s := status(t, client)
+		return len(s.Degraded) == 0 && s.Controller.Cluster != nil && s.Controller.Cluster.Mode == "external" && s.Controller.Channels == 1
+	})
 }

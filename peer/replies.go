@@ -79,6 +79,9 @@ func (r *replies) answer(ctx context.Context, cmd *exchange.Command, run func(*a
 		return reply
 	}
 	reply := run(a)
+	if a.unknown {
+		reply.Type = exchange.TypeOutcomeUnknown
+	}
 	switch {
 	case ctx.Err() != nil && (a.lasting || reply.Status != exchange.Succeeded):
 		r.rest(a.key)

@@ -69,13 +69,17 @@ type PassConfig struct {
 
 // ClusterConfig is the `controller.cluster` section.
 type ClusterConfig struct {
-	Name        string    `json:"name,omitempty" jsonschema_description:"The cluster's name, the same on all of its controllers. Default: the controller's identifier."`
-	Listen      string    `json:"listen,omitempty" jsonschema_description:"host:port where the other controllers reach this one. Without it, and without url, the controller is alone."`
-	Routes      []string  `json:"routes,omitempty" jsonschema_description:"host:port of the other controllers, two or four of them; this one's own may be among them."`
-	StoreDir    string    `json:"storeDir,omitempty" jsonschema_description:"Where batches are kept. Default: cluster in stateDir."`
-	URL         string    `json:"url,omitempty" jsonschema_description:"Use an existing NATS cluster instead: nats://host:4222, or tls://; several separated by commas."`
-	TLS         TLSConfig `json:"tls,omitempty" jsonschema_description:"Certificates. With listen: of the routes; default those of controller.tls. The others must show a certificate of a server that descends from ca. With url: of the client."`
-	Credentials string    `json:"credentials,omitempty" jsonschema_description:"With url: file with the credentials of a NATS user (.creds)."`
+	Name         string    `json:"name,omitempty" jsonschema_description:"The cluster's name, the same on all of its controllers. Default: the controller's identifier."`
+	Listen       string    `json:"listen,omitempty" jsonschema_description:"host:port where the other controllers reach this one. Without it, and without url, the controller is alone."`
+	Routes       []string  `json:"routes,omitempty" jsonschema_description:"host:port of the other controllers, two or four of them; this one's own may be among them."`
+	Replicas     int       `json:"replicas,omitempty" jsonschema:"enum=1,enum=3,enum=5" jsonschema_description:"On how many servers all is kept. Default 3. With five controllers 5 lets any two of them fail; each durable write then waits for three disks instead of two."`
+	StoreDir     string    `json:"storeDir,omitempty" jsonschema_description:"Where batches are kept. Default: cluster in stateDir."`
+	URL          string    `json:"url,omitempty" jsonschema_description:"Use an existing NATS cluster instead: nats://host:4222, or tls://; several separated by commas."`
+	TLS          TLSConfig `json:"tls,omitempty" jsonschema_description:"Certificates. With listen: of the routes; default those of controller.tls. The others must show a certificate of a server that descends from ca. With url: of the client."`
+	Credentials  string    `json:"credentials,omitempty" jsonschema_description:"With url: file with the credentials of a NATS user (.creds)."`
+	Nkey         string    `json:"nkey,omitempty" jsonschema_description:"With url, in the place of credentials: file with the seed of a NATS user's key."`
+	User         string    `json:"user,omitempty" jsonschema_description:"With url, in the place of credentials: the NATS user that passwordFile is of."`
+	PasswordFile string    `json:"passwordFile,omitempty" jsonschema_description:"File with the password of user; read at each connection."`
 }
 
 // TLSConfig names files of certificates and keys.

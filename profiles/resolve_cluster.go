@@ -3,15 +3,16 @@ package profiles
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
 // cluster resolves the `controller.cluster` section.
 func (l *loader) cluster(doc *document, cfg *ClusterConfig, p *Plan) *ClusterSettings {
 	c := &ClusterSettings{
-		Name: orElse(cfg.Name, p.Controller.Identifier), Listen: cfg.Listen, Routes: cfg.Routes, URL: cfg.URL,
+		Name: orElse(cfg.Name, p.Controller.Identifier), Listen: cfg.Listen, Routes: cfg.Routes, Replicas: cfg.Replicas, URL: cfg.URL,
 		StoreDir: orElse(doc.abs(cfg.StoreDir), filepath.Join(p.Peer.StateDir, "cluster")),
-		TLS:      doc.tls("controller.cluster.tls", cfg.TLS), Credentials: doc.abs(cfg.Credentials),
+		TLS:      doc.tls("controller.cluster.tls", cfg.TLS), Login: doc.login(cfg),
 	}
 	if err := checkName(c.Name); err != nil && cfg.Name != "" {
 		doc.complain("controller.cluster.name", "%v", err)
@@ -20,11 +21,15 @@ func (l *loader) cluster(doc *document, cfg *ClusterConfig, p *Plan) *ClusterSet
 	for i, route := range c.Routes {
 		doc.address(fmt.Sprintf("controller.cluster.routes[%d]", i), route)
 	}
+	if !slices.Contains([]int{0, 1, 3, 5}, c.Replicas) {
+		doc.complain("controller.cluster.replicas", "%d is not allowed: 3 or 5, or with url 1", c.Replicas)
+	}
 	switch {
 	case c.URL != "":
 		doc.elsewhere(c)
-	case c.Credentials != "":
-		doc.complain("controller.cluster.credentials", "credentials are for url; controllers that are a cluster know each other by their certificates")
+	case c.Login != (LoginFiles{}):
+		key := c.Login.keys()[0]
+		doc.complain("controller.cluster."+key, "%s needs url; controllers that are a cluster know each other by their certificates", key)
 	case len(c.Routes) > 0 && c.Listen == "":
 		doc.complain("controller.cluster.routes", "routes need listen, where the other controllers reach this one")
 	case c.Listen != "" && len(c.Routes) == 0:
@@ -38,10 +43,39 @@ func (l *loader) cluster(doc *document, cfg *ClusterConfig, p *Plan) *ClusterSet
 	return c
 }
 
-// elsewhere checks what uses an existing cluster.
+// login resolves who this controller is to servers elsewhere: one of three ways.
+func (doc *document) login(cfg *ClusterConfig) LoginFiles {
+	in := LoginFiles{
+		Credentials: doc.abs(cfg.Credentials), Nkey: doc.abs(cfg.Nkey),
+		User: cfg.User, PasswordFile: doc.abs(cfg.PasswordFile),
+	}
+	switch keys := in.keys(); {
+	case (in.User == "") != (in.PasswordFile == ""):
+		doc.complain("controller.cluster."+keys[len(keys)-1], "user and passwordFile go together")
+	case len(keys) > 1 && keys[0] != "user":
+		doc.complain("controller.cluster."+keys[1], "%s is in the place of %s: leave one of them out", keys[1], keys[0])
+	}
+	return in
+}
+
+// keys are those that are set.
+func (in LoginFiles) keys() (keys []string) {
+	for _, one := range []struct{ key, value string }{
+		{"credentials", in.Credentials}, {"nkey", in.Nkey}, {"user", in.User}, {"passwordFile", in.PasswordFile},
+	} {
+		if one.value != "" {
+			keys = append(keys, one.key)
+		}
+	}
+	return keys
+}
+
+// elsewhere checks what uses an existing cluster. A password is not to be quoted.
 func (doc *document) elsewhere(c *ClusterSettings) {
-	for _, one := range strings.Split(c.URL, ",") {
-		if err := checkURL(one, "nats", "tls"); err != nil {
+	for one := range strings.SplitSeq(c.URL, ",") {
+		if strings.Contains(one, "@") {
+			doc.complain("controller.cluster.url", "a user or password in a URL is seen wherever the URL is; use user and passwordFile, nkey or credentials")
+		} else if err := checkURL(one, "nats", "tls"); err != nil {
 			doc.complain("controller.cluster.url", "%v", err)
 		}
 	}

@@ -69,10 +69,17 @@ type Pass struct{ Names, Targets, Commands []string }
 type ClusterSettings struct {
 	Name, Listen string
 	Routes       []string
+	Replicas     int // 0: 3
 	StoreDir     string
 	URL          string
 	TLS          TLSFiles // of the routes, or of the client of URL
-	Credentials  string
+	Login        LoginFiles
+}
+
+// LoginFiles name with what a client of URL says who it is: Credentials, Nkey, or
+// User and PasswordFile.
+type LoginFiles struct {
+	Credentials, Nkey, User, PasswordFile string
 }
 
 // TLSFiles name files of certificates and keys: PEM, or PKCS12 in their place.

@@ -91,9 +91,23 @@ func (p *program) runningCluster(c *cli.Context) error {
 		facts := [][]string{{"Controller", s.Controller.Identifier}}
 		if cl := s.Controller.Cluster; cl != nil {
 			facts = append(facts, []string{"Mode", cl.Mode}, []string{"Cluster", dash(cl.Name)}, []string{"Node", cl.Node}, []string{"There", strings.Join(cl.There, ", ")})
+			for _, b := range cl.Buckets {
+				facts = append(facts, []string{"Bucket " + b.Name, ledBy(b)})
+			}
 		}
 		return p.out.rows(nil, append(facts, []string{"Trouble", dash(escape(s.Controller.Error, false))}))
 	})
+}
+
+// ledBy tells who leads a bucket, and whose copies lag behind.
+func ledBy(b control.BucketStatus) string {
+	switch {
+	case b.Leader == "":
+		return "has no leader"
+	case len(b.Behind) > 0:
+		return "led by " + b.Leader + "; behind: " + strings.Join(b.Behind, ", ")
+	}
+	return "led by " + b.Leader
 }
 
 func (p *program) clusterSnapshot(c *cli.Context, args []string) error {

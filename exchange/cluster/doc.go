@@ -29,8 +29,8 @@
 // A durable bucket is on disk before Put returns: every write is followed by an
 // fsync, one write at a time. On a disk that needs 10 ms for it that is 100
 // writes a second; on most SSDs some thousands. Other buckets are in memory. In a
-// cluster all buckets are on disk, each on three nodes, and Put returns when two
-// of them have it.
+// cluster all buckets are on disk, each on three nodes unless five are wanted, and Put returns when a
+// majority of them has it.
 //
 // # Majorities
 //

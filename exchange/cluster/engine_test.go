@@ -254,20 +254,26 @@ func TestKeysSurviveEncoding(t *testing.T) {
 	})
 }
 
+// BenchmarkDurablePut measures one durable write after the other, of an engine
+// that is alone, and of clusters.
 func BenchmarkDurablePut(b *testing.B) {
-	e, err := OpenNATS(NATSOptions{Node: "one", Dir: b.TempDir()})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer e.Close()
-	things, err := e.Bucket(b.Context(), "things", BucketOptions{Durable: true})
-	if err != nil {
-		b.Fatal(err)
-	}
-	value := []byte(strings.Repeat("x", 256))
-	for i := 0; b.Loop(); i++ {
-		if _, err := things.Put(b.Context(), fmt.Sprint("k/", i), value, 0); err != nil {
-			b.Fatal(err)
-		}
+	for _, n := range []int{1, 3, 5} {
+		b.Run(fmt.Sprint(n, "-nodes"), func(b *testing.B) {
+			all := members(n, b.TempDir())
+			if n == 1 {
+				all[0].Cluster = nil
+			}
+			engines := openAll(b, all)
+			things, err := engines[0].Bucket(b.Context(), "things", BucketOptions{Durable: true})
+			if err != nil {
+				b.Fatal(err)
+			}
+			value := []byte(strings.Repeat("x", 256))
+			for i := 0; b.Loop(); i++ {
+				if _, err := things.Put(b.Context(), fmt.Sprint("k/", i), value, 0); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
 	}
 }

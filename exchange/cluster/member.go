@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
@@ -9,15 +10,19 @@ import (
 	"strings"
 )
 
-// maxReplicas is of how many nodes each has all that is in a bucket.
-const maxReplicas = 3
+// defaultReplicas is on how many nodes each bucket is. Of five nodes the two that
+// fail can be two of its three: then a majority of the nodes is none of its own.
+// On all five it survives any two, and a write waits for three disks.
+const defaultReplicas = 3
 
 // Membership makes an engine one of several, whose servers are joined by routes.
 type Membership struct {
-	Name   string      // of the cluster; the same on all nodes
-	Listen string      // host:port where the other nodes reach this one
-	Routes []string    // host:port of all nodes; whether this one is among them makes no difference
-	TLS    *tls.Config // this node's Certificates, and the RootCAs of the others'; nil: routes are in the clear
+	Name   string   // of the cluster; the same on all nodes
+	Listen string   // host:port where the other nodes reach this one
+	Routes []string // host:port of all nodes; whether this one is among them makes no difference
+	// Replicas is on how many of the nodes each bucket is: 3, which 0 means, or 5.
+	Replicas int
+	TLS      *tls.Config // this node's Certificates, and the RootCAs of the others'; nil: routes are in the clear
 }
 
 func (m Membership) check() error {
@@ -31,6 +36,8 @@ func (m Membership) check() error {
 		return fmt.Errorf("%s: a node of a cluster listens on a fixed host and port, as the others have to find it", m.Listen)
 	case m.size() < 3 || m.size()%2 == 0:
 		return fmt.Errorf("a cluster has 3 or 5 nodes, so that one or two of them may fail; with this one and its routes it has %d", m.size())
+	case m.replicas()%2 == 0 || m.replicas() < 3 || m.replicas() > m.size():
+		return fmt.Errorf("%d replicas cannot be kept: 3, or 5 of five nodes; this cluster has %d", m.replicas(), m.size())
 	}
 	return nil
 }
@@ -97,4 +104,6 @@ func local(ip net.IP) bool {
 }
 
 // size is how many nodes the cluster has.
+func (m Membership) replicas() int { return cmp.Or(m.Replicas, defaultReplicas) }
+
 func (m Membership) size() int { return len(m.others()) + 1 }

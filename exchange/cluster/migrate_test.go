@@ -66,7 +66,7 @@ func (k kept) check(t *testing.T, e Engine) {
 }
 
 // openAll opens the nodes of a cluster and waits for them.
-func openAll(t *testing.T, all []NATSOptions) (engines []*NATS) {
+func openAll(t testing.TB, all []NATSOptions) (engines []*NATS) {
 	t.Helper()
 	for _, o := range all {
 		e, err := OpenNATS(o)

@@ -40,6 +40,7 @@ type NATS struct {
 	pending  atomic.Bool // there is something to restore
 	lock     *lock
 	server   *embedded // nil if it is elsewhere
+	trouble  *trouble  // with servers elsewhere; nil: they are not
 	conn     *nats.Conn
 	asker    *asker
 	js       jetstream.JetStream
@@ -59,7 +60,7 @@ func OpenNATS(o NATSOptions) (*NATS, error) {
 		if err := o.Cluster.check(); err != nil {
 			return nil, fmt.Errorf("cannot open the engine: %w", err)
 		}
-		e.size, e.replicas = o.Cluster.size(), maxReplicas
+		e.size, e.replicas = o.Cluster.size(), o.Cluster.replicas()
 		e.mark = mark{Mode: modeClustered, Cluster: o.Cluster.Name, Node: o.Node}
 	}
 	if err := e.claim(); err != nil {
@@ -127,6 +128,9 @@ func (e *NATS) Close() {
 // Node implements Engine.
 func (e *NATS) Node() string { return e.node }
 
+// bucketPrefix begins the name of a bucket's stream.
+const bucketPrefix = "KV_"
+
 // Bucket implements Engine. In a cluster every bucket is on disk, on as many
 // nodes as hold a copy of all: one that were in memory would not be the same
 // after a majority has been away.
@@ -134,7 +138,7 @@ func (e *NATS) Bucket(ctx context.Context, name string, o BucketOptions) (Bucket
 	// The layout is that of a NATS key-value bucket, so that its tools can read
 	// it, but without direct reads: those may be stale.
 	conf := jetstream.StreamConfig{
-		Name: "KV_" + name, Subjects: []string{"$KV." + name + ".>"},
+		Name: bucketPrefix + name, Subjects: []string{"$KV." + name + ".>"},
 		MaxMsgsPerSubject: 1, Discard: jetstream.DiscardNew, DenyDelete: true, AllowRollup: true,
 		AllowMsgTTL: true, SubjectDeleteMarkerTTL: markerTTL, AllowDirect: false,
 		Storage: jetstream.MemoryStorage, Replicas: e.replicas,
@@ -162,8 +166,11 @@ func (e *NATS) Bucket(ctx context.Context, name string, o BucketOptions) (Bucket
 // nodes as it has replicas.
 func (e *NATS) stream(ctx context.Context, conf jetstream.StreamConfig) (jetstream.Stream, error) {
 	s, err := e.js.Stream(ctx, conf.Name)
-	if !errors.Is(err, jetstream.ErrStreamNotFound) {
-		return s, err
+	switch {
+	case err == nil:
+		return s, e.grow(ctx, s)
+	case !errors.Is(err, jetstream.ErrStreamNotFound):
+		return nil, err
 	}
 	if err := e.rollCall(ctx); err != nil {
 		return nil, err
@@ -177,4 +184,19 @@ func (e *NATS) stream(ctx context.Context, conf jetstream.StreamConfig) (jetstre
 		return nil, fmt.Errorf("%w yet: %w", ErrUnavailable, err)
 	}
 	return s, err
+}
+
+// grow puts a stream on the nodes that have come since it was made, once all of
+// them are there. Until then it serves as it is: each node that opens it later
+// tries again.
+func (e *NATS) grow(ctx context.Context, s jetstream.Stream) error {
+	conf := s.CachedInfo().Config
+	if e.mark.Mode != modeClustered || conf.Replicas >= e.replicas || e.rollCall(ctx) != nil {
+		return nil
+	}
+	conf.Replicas = e.replicas
+	if _, err := e.js.UpdateStream(ctx, conf); err != nil && !errors.Is(explain(err), ErrUnavailable) {
+		return fmt.Errorf("cannot put it on %d nodes: %w", e.replicas, err)
+	}
+	return nil
 }

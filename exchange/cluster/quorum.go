@@ -24,11 +24,13 @@ const (
 	askTimeout = 2 * time.Second
 )
 
-// Codes of JetStream for what passes when more nodes are there.
+// Codes of JetStream for what passes when more nodes are there, or when those that
+// are there have heard of the last change.
 var awaited = []jetstream.ErrorCode{
 	10005, // fewer nodes than replicas
 	10009, // not the leader
 	10118, // offline
+	10130, // a stream to be restored was deleted, or its restoring given up, a moment ago
 	10194, // offline, with a reason
 }
 
@@ -44,6 +46,7 @@ func (e *NATS) Wait(ctx context.Context, tell func(missing string)) error {
 			err = e.restorePending(ctx)
 		}
 		if err == nil {
+			e.trouble.over()
 			return nil
 		}
 		if !errors.Is(explain(err), ErrUnavailable) {
@@ -62,28 +65,12 @@ func (e *NATS) Wait(ctx context.Context, tell func(missing string)) error {
 // missing says what the engine waits for.
 func (e *NATS) missing(err error) string {
 	if e.server == nil {
-		if why := e.conn.LastError(); why != nil && !e.conn.IsConnected() {
-			err = why
-		}
-		return fmt.Sprintf("waits for the NATS servers at %s: %v", strings.Join(e.conn.Servers(), ", "), err)
+		return fmt.Sprintf("waits for the NATS servers at %s: %v", strings.Join(e.conn.Servers(), ", "), e.trouble.why(e.conn, err))
 	}
 	if e.size == 0 {
 		return "starts"
 	}
 	return fmt.Sprintf("waits for a majority of the %d controllers of cluster %s: there are %s", e.size, e.mark.Cluster, strings.Join(e.Members(), ", "))
-}
-
-// Status is what an engine is, and whom it reaches.
-type Status struct {
-	Mode    string // standalone, clustered or external
-	Cluster string // its name, if it is clustered
-	Node    string
-	There   []string // the nodes that are reached, this one among them
-}
-
-// Status may be asked at any time.
-func (e *NATS) Status() Status {
-	return Status{Mode: string(e.mark.Mode), Cluster: e.mark.Cluster, Node: e.node, There: e.Members()}
 }
 
 // Members are the names of the nodes of the cluster that this one has a route

@@ -92,7 +92,7 @@ func (e *NATS) snapshot(ctx context.Context, path string) (Manifest, error) {
 // isDurable tells whether a stream is of a durable bucket. A store from before
 // they were marked has nothing else on disk.
 func isDurable(c jetstream.StreamConfig, m mode) bool {
-	if !strings.HasPrefix(c.Name, "KV_") {
+	if !strings.HasPrefix(c.Name, bucketPrefix) {
 		return false
 	}
 	return c.Metadata[durableKey] != "" || m == modeStandalone && c.Storage == jetstream.FileStorage
