@@ -71,7 +71,7 @@ fuzz: ## every fuzz target for FUZZTIME
 	@.ci/fuzz $(FUZZTIME)
 
 torture: programs ## the torture kit in its long form: thousands of kill points, hundreds of rounds (docs/torture.md)
-	PEERD_SOAK=1 $(GO) test -timeout 0 -v -run 'Rounds|EachLine|KillPoints|UnderLoad|ADamagedJournal' ./acceptance | grep -v '^ *==='
+	PEERD_SOAK=1 $(GO) test -timeout 0 -v -run 'Rounds|EachLine|KillPoints|UnderLoad|ADamagedJournal|OnlyTheKeeperSaw' ./acceptance | grep -v '^ *==='
 
 soak: torture ## long: the torture kit, property tests a hundredfold, larger models, every fuzz target for ten minutes
 	$(GO) test -timeout 0 $$(git grep -l pgregory.net/rapid -- '*_test.go' | xargs -n1 dirname | sort -u | sed 's,^,./,') -rapid.checks=10000

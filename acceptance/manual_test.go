@@ -90,6 +90,31 @@ func TestByHandOverTheDeathOfPeerd(t *testing.T) {
 	p.is("hand", "stopped")
 }
 
+// The one who waits goes on waiting over upgrades of peerd and its keeper.
+func TestByHandOverAnUpgrade(t *testing.T) {
+	t.Parallel()
+	p := start(t, `components:
+  hand: {command: ["${SAMPLE}"], ccp: true, launch: manual, launchTimeout: 50ms}
+`)
+	waits := func(i instance) bool { return strings.Contains(i.Reason, "ccpc attach hand") }
+	waiting := p.until("hand", "waits for a person", waits)
+	for n := range 2 {
+		p.must("upgrade", version(t, n))
+		if i := p.until("hand", "still waits", waits); i.Pid != waiting.Pid || i.Generation != waiting.Generation {
+			t.Errorf("it waited as %v and waits as %v", waiting, i)
+		}
+	}
+	ended := p.attach("hand")
+	p.running("hand")
+	p.must("upgrade", version(t, 0))
+	if i := p.of("hand"); i.Pid != waiting.Pid || i.Generation != waiting.Generation || i.Status != "running" {
+		t.Errorf("it waited as %v and runs as %v", waiting, i)
+	}
+	p.must("stop", "hand")
+	<-ended
+	p.is("hand", "stopped")
+}
+
 // What cannot be run leaves the instance waiting for the next who attaches; an end
 // by itself leaves it down.
 func TestAttachRefuses(t *testing.T) {

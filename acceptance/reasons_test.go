@@ -9,7 +9,10 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
 )
 
@@ -88,19 +91,75 @@ func TestALoggerThatIsNamedNoMore(t *testing.T) {
 	}
 }
 
-// pidsLimit is the number of processes that the kernel allows an instance.
+// pidsLimit is the number of processes that the kernel allows an instance; "":
+// where the host keeps it is not known.
 func (p *peerd) pidsLimit(name string) string {
+	p.t.Helper()
+	b, _ := os.ReadFile(p.pidsFile(name))
+	return strings.TrimSpace(string(b))
+}
+
+// pidsFile is where the kernel shows it.
+func (p *peerd) pidsFile(name string) string {
 	p.t.Helper()
 	cgroups, _ := os.ReadFile(fmt.Sprintf("/proc/%d/cgroup", p.of(name).Pid))
 	for line := range strings.Lines(string(cgroups)) {
 		part := strings.SplitN(strings.TrimSpace(line), ":", 3)
 		for _, base := range []string{"/sys/fs/cgroup", "/sys/fs/cgroup/" + part[1], "/sys/fs/cgroup/unified"} {
-			if b, err := os.ReadFile(filepath.Join(base, part[2], "pids.max")); err == nil && (part[1] == "" || part[1] == "pids") {
-				return strings.TrimSpace(string(b))
+			file := filepath.Join(base, part[2], "pids.max")
+			if _, err := os.Stat(file); err == nil && (part[1] == "" || part[1] == "pids") {
+				return file
 			}
 		}
 	}
 	return ""
+}
+
+// A limit that cannot be changed live is said to be so, in status and in the
+// history, until it is in force.
+func TestALimitThatCannotBeEnforced(t *testing.T) {
+	t.Parallel()
+	text := func(pids int) string {
+		return fmt.Sprintf(`
+components: {a: {command: [/bin/sleep, "600"], resources: {pids: %d}}}
+`, pids)
+	}
+	p := start(t, text(50))
+	if i := p.until("a", "runs or failed", func(i instance) bool { return i.Status == "running" || i.Status == "failed" }); i.Status == "failed" {
+		t.Skipf("this host cannot limit processes: %s", i.Reason)
+	}
+	file := p.pidsFile("a")
+	if file == "" {
+		t.Skip("where this host keeps the limit is not known")
+	}
+	if err := syscall.Mount(file, file, "", syscall.MS_BIND, ""); err != nil {
+		t.Skipf("cannot bind a file: %v", err)
+	}
+	unbind := sync.OnceFunc(func() { _ = syscall.Unmount(file, syscall.MNT_DETACH) })
+	defer unbind()
+	if err := syscall.Mount("", file, "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, ""); err != nil {
+		t.Skipf("cannot make a file read-only: %v", err)
+	}
+	noted := func(words string) func() bool {
+		return func() bool {
+			return slices.ContainsFunc(p.history("a"), func(r record) bool { return strings.Contains(r.Detail, words) })
+		}
+	}
+	p.write(text(60))
+	p.suffers("not those of the profile", "a restart enforces them", "read-only")
+	p.waitFor("it is noted", noted("read-only"))
+	if got := p.pidsLimit("a"); got != "50" {
+		t.Errorf("the limit is %s", got)
+	}
+	unbind()
+	p.write(text(70))
+	p.waitFor("the limit is in force", func() bool { return p.pidsLimit("a") == "70" })
+	p.waitFor("that is noted too", noted("in force again"))
+	p.recovers()
+	if i := p.of("a"); i.Generation != 1 {
+		t.Errorf("a: %v", i)
+	}
+	p.checkHistories()
 }
 
 // A limit that changes while its component is being launched is in force when

@@ -49,7 +49,14 @@ type tortured struct {
 // everything judged at the end. A witness ticks beside it.
 func torment(t testing.TB) *tortured {
 	t.Helper()
+	return tormentOn(t, func(*peerd) {})
+}
+
+// tormentOn is torment on a ground that was prepared.
+func tormentOn(t testing.TB, prepared func(*peerd)) *tortured {
+	t.Helper()
 	p := prepare(t, company)
+	prepared(p)
 	if err := os.Mkdir(p.path("diaries"), 0o755); err != nil {
 		t.Fatal(err)
 	}

@@ -29,8 +29,9 @@ func become(path string, argv []string, e *estate, hears bool) error {
 		}
 	}
 	// An ignored signal stays ignored until the next program handles it. (Go's
-	// runtime lets SIGTERM through for the few milliseconds of its start: then the
-	// keeper dies of it as of any other kill, and its user has another.)
+	// runtime lets SIGTERM through for the few milliseconds of its start, and does
+	// not keep it blocked either where it was blocked before: then the keeper dies
+	// of it as of any other kill, and its user has another.)
 	signal.Ignore(deafTo...)
 	return process.Become(path, argv, os.Environ(), map[string]*os.File{estateName: f})
 }

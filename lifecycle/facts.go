@@ -193,6 +193,9 @@ func unkillable(s *stepper) {
 	s.note(CauseTimeout, reason)
 }
 
+// noted: it is remembered, and that is all.
+func noted(s *stepper) { s.note(CauseStatus, s.e.Detail) }
+
 // launchTimeout: it was not started in time; that is a failure.
 func launchTimeout(s *stepper) {
 	if s.m.run.deadline.IsZero() {

@@ -93,6 +93,7 @@ const (
 	EvExited      // the leader ended with Exit; TreeEmpty when nothing of it is left
 	EvGone        // the whole tree is gone
 	EvUnkillable  // force was used and Detail is still there
+	EvNoted       // Detail is to be remembered of the generation, and changes nothing
 	EvRecovered   // takeover: Pid of Generation lives already, in Status and State
 	EvTimer       // Timer ran out
 )

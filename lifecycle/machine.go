@@ -38,6 +38,7 @@ var matrix = [...][8]action{
 	EvExited:      {ignore, ignore, exited, exited, exitedDown, ignore, ignore, ignore},
 	EvGone:        {ignore, ignore, gone, gone, gone, ignore, ignore, ignore},
 	EvUnkillable:  {ignore, ignore, ignore, ignore, unkillable, ignore, ignore, ignore},
+	EvNoted:       {ignore, ignore, noted, noted, noted, ignore, ignore, ignore},
 	EvRecovered:   {adopt, adopt, readopt, readopt, readopt, adopt, adopt, adopt},
 
 	EvTimer + EventKind(TimerLaunch):  {ignore, ignore, launchTimeout, ignore, ignore, ignore, ignore, ignore},

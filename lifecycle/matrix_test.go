@@ -149,6 +149,7 @@ func stimuli() []stimulus {
 		{"exited 3, leader only", Event{Kind: EvExited, Exit: Exit{Code: 3}}},
 		{"gone", Event{Kind: EvGone}},
 		{"unkillable", Event{Kind: EvUnkillable, Detail: "pid 80 in D state"}},
+		{"noted", Event{Kind: EvNoted, Detail: "a limit is not in force"}},
 		{"recovered", Event{Kind: EvRecovered, Pid: 79, Status: Running, State: Execution}},
 	}
 	for timer := range Timer(len(timerNames)) {

@@ -19,7 +19,7 @@ var (
 	modeNames  = [...]string{"always", "onFailure", "never"}
 	eventNames = [...]string{
 		"start", "stop", "restart", "kill", "gate-open", "gate-closed", "dependency", "unhealthy", "give-up",
-		"spawned", "spawn-failed", "report", "progress", "ready", "refused", "ask-failed", "exited", "gone", "unkillable", "recovered", "timer",
+		"spawned", "spawn-failed", "report", "progress", "ready", "refused", "ask-failed", "exited", "gone", "unkillable", "noted", "recovered", "timer",
 	}
 	effectNames = [...]string{"launch", "ask", "signal", "kill", "set-timer", "stop-timer", "record", "reject-report"}
 	timerNames  = [...]string{"launch", "rung", "backoff", "stable"}

@@ -174,9 +174,20 @@ func (g *generation) relimit() {
 		g.log.Error("the limits in force are not those of the profile; a restart enforces them", "error", err)
 	}
 	g.mu.Lock()
-	defer g.mu.Unlock()
+	before := g.unforced
 	g.unforced = why
+	g.mu.Unlock()
+	switch {
+	case why == before:
+	case why == "":
+		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvNoted, Detail: "the limits of the profile are in force again"})
+	default:
+		g.sink.Emit(lifecycle.Event{Kind: lifecycle.EvNoted, Detail: unforcedText + why})
+	}
 }
+
+// unforcedText is what is said of limits that could not be changed, before why.
+const unforcedText = "the limits in force are not those of the profile, a restart enforces them: "
 
 // unenforced says why the limits in force are not those of the profile; "": they
 // are.

@@ -29,7 +29,7 @@ func (p *Peer) troubles() []string {
 			lossy.add("output is being lost", v, fmt.Sprintf("%s, %d bytes so far", l.Why, g.dropped()))
 		}
 		if why := g.unenforced(); why != "" {
-			list = append(list, fmt.Sprintf("%s: the limits in force are not those of the profile, a restart enforces them: %s", v.Key, why))
+			list = append(list, fmt.Sprintf("%s: %s%s", v.Key, unforcedText, why))
 		}
 	}
 	return slices.Concat(list, unsaved.lines(), short.lines(), lossy.lines())
