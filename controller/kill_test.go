@@ -94,7 +94,7 @@ func childEngine(dir string) cluster.NATSOptions {
 	o := cluster.NATSOptions{Node: "one", Dir: dir}
 	if routes := strings.Fields(os.Getenv(childRoutes)); len(routes) > 0 {
 		o.Node = filepath.Base(dir)
-		o.Cluster = &cluster.Membership{Name: "test", Listen: routes[0], Routes: routes}
+		o.Cluster = &cluster.Membership{Name: "test", Listen: routes[0], Routes: routes, Replicas: len(routes)}
 	}
 	return o
 }

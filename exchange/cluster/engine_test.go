@@ -260,6 +260,9 @@ func BenchmarkDurablePut(b *testing.B) {
 	for _, n := range []int{1, 3, 5} {
 		b.Run(fmt.Sprint(n, "-nodes"), func(b *testing.B) {
 			all := members(n, b.TempDir())
+			for i := range all {
+				all[i].Cluster.Replicas = n
+			}
 			if n == 1 {
 				all[0].Cluster = nil
 			}
