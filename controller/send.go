@@ -31,16 +31,21 @@ func (c *Controller) send(ctx context.Context, target string, cmd exchange.Comma
 	ctx, cancel := c.bounded(ctx)
 	defer cancel()
 	tried := make(map[string]bool)
+	var notSent error
 	for {
 		all := slices.DeleteFunc(c.registry.candidatesOf(target), func(one candidate) bool { return tried[one.ID] })
 		chosen, err := choose(target, all, how)
-		if err != nil {
+		switch {
+		case err != nil && notSent != nil:
+			return exchange.Reply{}, notSent // says more than that there is no other channel
+		case err != nil:
 			return exchange.Reply{}, fmt.Errorf("command %s: %w", cmd.Type, err)
 		}
 		reply, err := c.deliver(ctx, chosen, cmd, each)
 		if !errors.Is(err, errNotSent) {
 			return reply, err
 		}
+		notSent = err
 		tried[chosen.ID] = true
 		if len(tried) == choices {
 			return reply, err
