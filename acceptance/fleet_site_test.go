@@ -258,18 +258,18 @@ func (s *site) count(by *machine) (id string) {
 // effect.
 func (s *site) counted(id string) {
 	s.t.Helper()
-	status := ""
+	status, details := "", ""
 	defer func() {
 		if status != "SUCCEEDED" {
-			s.t.Logf("the batch is %s", status)
+			s.t.Logf("the batch is %s: %s", status, details)
 		}
 	}()
 	s.took("the batch has ended", func() bool {
-		var all []struct{ ID, Status string }
+		var all []struct{ ID, Status, ErrorDetails string }
 		s.fetch(s.controllers[0], "batchs", &all)
 		for _, b := range all {
 			if b.ID == id {
-				status = b.Status
+				status, details = b.Status, b.ErrorDetails
 			}
 		}
 		return status == "SUCCEEDED" || status == "ERROR"

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 )
 
 // A changed file is applied without being asked: only what changed is touched.
@@ -83,6 +84,14 @@ func TestAnInvalidFileLeavesAllAsItIsAndStatusSaysSo(t *testing.T) {
 	if now := p.pids(); !maps.Equal(now, before) {
 		t.Errorf("were %v and are %v", before, now)
 	}
+	// Its log is in the profile's folder: what it writes there is no news.
+	size, since := 0, time.Now()
+	p.waitFor("it says so no more", func() bool {
+		if now := len(p.log()); now != size {
+			size, since = now, time.Now()
+		}
+		return time.Since(since) > time.Second
+	})
 	p.refused(7, "profile.yaml:3:23", "reload")
 	p.refused(7, "profile.yaml:3:23", "reload", "--dry-run")
 	p.write(pair)

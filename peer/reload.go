@@ -169,6 +169,7 @@ func (p *Peer) watch(ctx context.Context) {
 	p.follow(w)
 	changes := newQuiet()
 	defer changes.timer.Stop()
+	refused := ""
 	for {
 		select {
 		case <-ctx.Done():
@@ -180,27 +181,36 @@ func (p *Peer) watch(ctx context.Context) {
 			p.log.Warn("cannot watch the profile; reload by hand or by SIGHUP", "error", err)
 		case <-changes.timer.C:
 			changes.fired()
-			p.reloadIfChanged(ctx)
+			refused = p.reloadIfChanged(ctx, refused)
 			p.follow(w)
 		}
 	}
 }
 
 // reloadIfChanged reads the files and applies them when they say something else.
-func (p *Peer) reloadIfChanged(ctx context.Context) {
+// It returns why they were refused, and tells so unless they were refused for the
+// same before: this peer's own log may be in one of the folders.
+func (p *Peer) reloadIfChanged(ctx context.Context, before string) (refused string) {
 	old, _ := p.currentPlan()
 	var next *profiles.Plan
 	scales, err := scalesIn(p.journal)
 	if err == nil {
 		next, err = profiles.Load(p.opts.Profile, loadOptions(scales))
 	}
-	if err == nil && next.Hash == old.Hash {
+	switch {
+	case err == nil && next.Hash == old.Hash:
 		p.degraded.set("profile", nil)
-		return
+		return ""
+	case err != nil && err.Error() == before:
+		return before
 	}
 	if _, err := p.Reload(ctx, false, "file change"); err != nil {
-		p.log.Error("the profile was not applied; what runs is untouched", "error", err)
+		if err.Error() != before {
+			p.log.Error("the profile was not applied; what runs is untouched", "error", err)
+		}
+		return err.Error()
 	}
+	return ""
 }
 
 // follow watches the folders of all files of the plan, and of every symbolic

@@ -45,7 +45,7 @@ func (p *Peer) mendJournal(ctx context.Context) {
 	p.log.Info("the journal can write again")
 	p.primaries.notify()
 	p.clock.nudge()
-	p.reloadIfChanged(ctx)
+	p.reloadIfChanged(ctx, "")
 }
 
 // mendLogs has the keeper try the files of those whose output is being lost.
