@@ -195,6 +195,31 @@ func TestWhatLastsIsToldBeforeItIsTaken(t *testing.T) {
 	}
 }
 
+// What is too long to be heard is not told before either.
+func TestWhatIsRefusedDoesNotLast(t *testing.T) {
+	n, err := Listen(t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	var running sync.WaitGroup
+	running.Go(func() {
+		err := n.Run(t.Context(), func(int) bool { return true },
+			func(text string) { t.Errorf("told %.20q, %d bytes", text, len(text)) },
+			func(m Message) { t.Errorf("heard %+v", m) })
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	send(t, n.Path(), "READY=1\n"+strings.Repeat("x", maxDatagram))
+	if err := n.Close(); err != nil {
+		t.Error(err)
+	}
+	running.Wait()
+	if n.Refused() != 1 {
+		t.Errorf("%d refused", n.Refused())
+	}
+}
+
 func TestLasts(t *testing.T) {
 	for text, want := range map[string]bool{
 		"READY=1": true, "STATUS=x\nREADY=1": true, "WATCHDOG_USEC=5": true,

@@ -161,17 +161,20 @@ func (n *Socket) peek(b, oob []byte, allowed func(pid int) bool, lasting func(st
 	if err != nil {
 		return
 	}
-	var k, m int
+	var k, m, flags int
 	var failed error
 	if raw.Read(func(fd uintptr) bool {
 		for failed = unix.EINTR; failed == unix.EINTR; {
-			k, m, _, _, failed = unix.Recvmsg(int(fd), b, oob, unix.MSG_PEEK|unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
+			k, m, flags, _, failed = unix.Recvmsg(int(fd), b, oob, unix.MSG_PEEK|unix.MSG_DONTWAIT|unix.MSG_CMSG_CLOEXEC)
 		}
 		return failed != unix.EAGAIN
 	}) != nil || failed != nil {
 		return
 	}
 	defer closeAll(oob[:m])
+	if flags&unix.MSG_TRUNC != 0 {
+		return // it will be refused
+	}
 	if text := string(b[:k]); Lasts(text) && allowed(sender(oob[:m])) {
 		lasting(text)
 	}
