@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/seed-04209a44/peerd/exchange"
 	"github.com/seed-04209a44/peerd/lifecycle"
 	"github.com/seed-04209a44/peerd/notify"
 	"github.com/seed-04209a44/peerd/probe"
@@ -62,7 +63,11 @@ func newReadiness(g *generation, dir string) (*readiness, error) {
 func (g *generation) listenNotify(dir string) (n *notify.Socket, said []string, err error) {
 	var kept *os.File
 	if out := g.capture(); g.resumed && out != nil {
-		if kept, said, err = out.Notify(g.ctx); err != nil {
+		kept, said, err = out.Notify(g.ctx)
+		switch {
+		case errors.Is(err, exchange.ErrUnknown):
+			g.log.Debug("the keeper, of an earlier version, does not keep the component's notify socket")
+		case err != nil:
 			g.log.Warn("cannot get the component's notify socket from the keeper", "error", err)
 		}
 	}

@@ -24,7 +24,9 @@ type will struct {
 	Hooks         *willHooks     `json:"hooks,omitempty"` // nil: it has none
 }
 
-// willHooks are the hooks of a stop, with what they run in.
+// willHooks are the hooks of a stop, with what they run in. Env is all that the
+// profile gives the component: which of it a hook reads only the hook knows. The
+// secrets are not among it, and the journal is the owner's alone to read (0600).
 type willHooks struct {
 	PreStop  []string `json:"preStop,omitempty"`
 	PostStop []string `json:"postStop,omitempty"`
