@@ -40,6 +40,7 @@ type Client struct {
 
 	// Owned by mind:
 	untaken map[string]*Capture // what the keeper could not take over yet
+	unheard map[string]*Capture // what the keeper may hear in this user's place yet
 	trouble error               // why
 
 	mu       sync.Mutex // guards all following fields
@@ -135,51 +136,6 @@ func (c *Client) connectOnce(ctx context.Context) error {
 	return nil
 }
 
-// handOver has a keeper take over what an earlier one held.
-func (c *Client) handOver(ctx context.Context, s *session, has []Entry) error {
-	there := map[string]bool{}
-	for _, e := range has {
-		there[e.Key] = true
-	}
-	c.mu.Lock()
-	missing := map[string]*Capture{}
-	for key, cp := range c.captures {
-		if !there[key] && !cp.isDrained() {
-			missing[key] = cp
-		}
-	}
-	c.mu.Unlock()
-	c.untaken = missing
-	return c.takeOver(ctx, s)
-}
-
-// takeOver has the keeper take over what it has not yet. What it cannot now
-// stays untaken, which is a trouble: nobody reads its output until it is.
-func (c *Client) takeOver(ctx context.Context, s *session) error {
-	c.trouble = nil
-	for key, cp := range c.untaken {
-		var e Entry
-		err := error(nil)
-		if !cp.isDrained() {
-			err = c.offer(cp.heldEar(), func(path string) error {
-				order := cp.order()
-				order.Notify = path
-				return call(ctx, s.endpoint, TypeCapture, order, &e)
-			})
-		}
-		switch {
-		case err == nil:
-			c.word(key).merge(e)
-			delete(c.untaken, key)
-		case s.endpoint.Err() != nil || ctx.Err() != nil:
-			return err
-		default:
-			c.trouble = fmt.Errorf("the output of %s is not stored: %w", key, err)
-		}
-	}
-	return nil
-}
-
 // takeAgain is how long what could not be taken over is left alone.
 const takeAgain = time.Second
 
@@ -193,7 +149,7 @@ func (c *Client) mind() {
 		s := c.now
 		c.mu.Unlock()
 		var again <-chan time.Time
-		if len(c.untaken) > 0 {
+		if len(c.untaken)+len(c.unheard) > 0 {
 			again = time.After(takeAgain)
 		}
 		select {

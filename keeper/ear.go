@@ -2,6 +2,7 @@ package keeper
 
 import (
 	"context"
+	"fmt"
 	"math"
 	"os"
 	"slices"
@@ -22,11 +23,11 @@ const maxSaid = 16
 // on it is lost with whoever hears it. While nobody does, the keeper hears it
 // itself: a process must not stand still because its messages pile up.
 type ear struct {
-	fd     int // the runtime's poller does not know it: who does not hear is not woken
 	folder string
 	proc   atomic.Pointer[process.Process] // whose tree may speak
 
 	mu   sync.Mutex // guards the following fields
+	fd   int        // the runtime's poller does not know it: who does not hear is not woken; -1: closed
 	said []string   // in order; of those that name the same variables the latest
 	stop func()     // ends hearing, and waits for that; nil while the keeper does not
 	user int        // the number of the last one who was to hear
@@ -39,7 +40,7 @@ func (e *ear) hear(last int) {
 	if e.stop != nil || e.user > last {
 		return
 	}
-	fd, err := unix.FcntlInt(uintptr(e.fd), unix.F_DUPFD_CLOEXEC, 0)
+	fd, err := e.duplicate()
 	if err != nil {
 		return
 	}
@@ -57,6 +58,23 @@ func (e *ear) hear(last int) {
 		hearing.Wait()
 		_ = socket.LetGo()
 	}
+}
+
+// duplicate is the socket under another number; e.mu is held.
+func (e *ear) duplicate() (fd int, err error) {
+	return unix.FcntlInt(uintptr(e.fd), unix.F_DUPFD_CLOEXEC, 0)
+}
+
+// giveTo sends the socket to the user who waits at path.
+func (e *ear) giveTo(path string) error {
+	e.mu.Lock()
+	fd, err := e.duplicate() // as the ear may be lost meanwhile
+	e.mu.Unlock()
+	if err != nil {
+		return fmt.Errorf("cannot hand over a socket of sd_notify: %w", err)
+	}
+	defer unix.Close(fd)
+	return give(path, fd)
 }
 
 // hush has the user of that number hear.
@@ -108,7 +126,10 @@ func (e *ear) isMember(pid int) bool {
 
 func (e *ear) close() {
 	e.hush(math.MaxInt)
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	_ = unix.Close(e.fd)
+	e.fd = -1
 }
 
 // listen gives what is held an ear: the socket that its user offers at a path. The
@@ -181,15 +202,16 @@ func (k *Keeper) earOf(key string) (*ear, error) {
 }
 
 // handOut gives the socket of a process to a user, who hears it from now on, at
-// the path that the user waits at; with what was said while there was none.
+// the path that the user waits at; with what was said while there was none, which
+// is known to nobody else and told even where the socket does not get there.
 func (k *Keeper) handOut(o earOrder) (earAnswer, error) {
 	e, err := k.earOf(o.Key)
 	if err != nil || e == nil {
 		return earAnswer{}, err
 	}
 	e.hush(k.user())
-	if err := give(o.Path, e.fd); err != nil {
-		return earAnswer{}, err
+	if err := e.giveTo(o.Path); err != nil {
+		return earAnswer{Said: e.tell(), Trouble: err.Error()}, nil
 	}
 	return earAnswer{Held: true, Said: e.tell()}, nil
 }

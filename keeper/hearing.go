@@ -2,15 +2,20 @@ package keeper
 
 import (
 	"context"
+	"errors"
 	"os"
 	"sync"
+
+	"golang.org/x/sys/unix"
 
 	"github.com/seed-04209a44/peerd/process"
 )
 
 // Notify returns the socket of sd_notify that an earlier user of the keeper has
 // shared, and what the process has said while there was no user, in order; the
-// file is the caller's. nil: the keeper has none. From now on the keeper does not hear it, as long as the Client lives.
+// file is the caller's. nil: the keeper has none. From now on the keeper does not
+// hear it, as long as the Client lives. Where the socket was lost on the way, what
+// was said may come with the error.
 func (c *Capture) Notify(ctx context.Context) (f *os.File, said []string, err error) {
 	r, ok := c.host.(remote)
 	if !ok {
@@ -18,7 +23,7 @@ func (c *Capture) Notify(ctx context.Context) (f *os.File, said []string, err er
 	}
 	fd, said, err := r.notify(ctx, c.key)
 	if err != nil || fd < 0 {
-		return nil, nil, err
+		return nil, said, err
 	}
 	f = os.NewFile(uintptr(fd), "notify")
 	c.keepEar(duplicate(f))
@@ -58,6 +63,13 @@ func (c *Capture) keepEar(f *os.File) {
 	c.ear = f
 }
 
+// hasEar reports whether a socket is held.
+func (c *Capture) hasEar() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.ear != nil
+}
+
 // heldEar is a duplicate of the socket that is held; nil: there is none.
 func (c *Capture) heldEar() *os.File {
 	c.mu.Lock()
@@ -78,7 +90,7 @@ func duplicate(f *os.File) *os.File {
 	return os.NewFile(uintptr(fd), "notify")
 }
 
-// notify asks the keeper for the socket; -1: it has none.
+// notify asks the keeper for the socket; -1: it has none, or there is an error.
 func (r remote) notify(ctx context.Context, key string) (fd int, said []string, err error) {
 	counter, err := r.c.counter()
 	if err != nil {
@@ -105,8 +117,16 @@ func (r remote) notify(ctx context.Context, key string) (fd int, said []string, 
 	}
 	h := <-got
 	counter.close()
-	if err == nil && answer.Held {
+	switch {
+	case err != nil:
+	case answer.Trouble != "":
+		err = errors.New(answer.Trouble)
+	case answer.Held:
 		err = h.err
+	}
+	if err != nil && h.fd >= 0 {
+		_ = unix.Close(h.fd)
+		h.fd = -1
 	}
 	return h.fd, answer.Said, err
 }

@@ -6,7 +6,10 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 
@@ -126,6 +129,44 @@ func TestWhatIsNotedIsKnownToTheNext(t *testing.T) {
 	_ = f.Close()
 	_ = p.Signal(syscall.SIGKILL)
 	u.end(c, p)
+}
+
+// A connection that breaks while both sides live is made anew, and the user hears
+// all again: the keeper, who heard meanwhile, takes nothing from it any more.
+func TestTheUserHearsAllAfterItsConnectionBroke(t *testing.T) {
+	u := newUser(t)
+	c, p, s := u.speaker(u.output("a"))
+	pid := u.client.Pid()
+	ctx, cancel := context.WithCancel(t.Context())
+	var unbroken atomic.Int64 // messages since one was missed
+	var hearing sync.WaitGroup
+	hearing.Go(func() {
+		last := -1
+		_ = s.Hear(ctx, func(int) bool { return true }, func(text []byte) {
+			n, _ := strconv.Atoi(strings.TrimPrefix(string(text), "STATUS="))
+			if n != last+1 {
+				unbroken.Store(0)
+			}
+			unbroken.Add(1)
+			last = n
+		})
+	})
+	for range 3 {
+		u.client.Break()
+		if _, err := u.client.Entries(ctx); err != nil { // waits for the next connection
+			t.Fatal(err)
+		}
+		unbroken.Store(0)
+		u.waitFor("it hears all", func() bool { return unbroken.Load() > 200 })
+	}
+	if u.client.Pid() != pid {
+		t.Errorf("keeper %d, want the same %d", u.client.Pid(), pid)
+	}
+	_ = p.Signal(syscall.SIGKILL)
+	u.end(c, p)
+	cancel()
+	hearing.Wait()
+	_ = s.LetGo()
 }
 
 // killKeeper kills the keeper and waits for the next.

@@ -17,8 +17,9 @@ type held struct {
 	mu   sync.Mutex // guards the following fields; held during a spawn
 	out  *output
 	proc *process.Process
-	gone bool // forgotten
-	ear  *ear // nil: it has none
+	gone bool          // forgotten
+	over chan struct{} // closed with gone
+	ear  *ear          // nil: it has none
 }
 
 // errHeld and errNotHeld refuse a command by its key.
@@ -59,7 +60,7 @@ func (k *Keeper) place(o captureOrder) (h *held, fresh bool) {
 	if h := k.held[o.Key]; h != nil {
 		return h, false
 	}
-	h = &held{word: newWord(o.Key, o.Output.Folder), opts: o.Output}
+	h = &held{word: newWord(o.Key, o.Output.Folder), opts: o.Output, over: make(chan struct{})}
 	if o.Output.First != "" {
 		h.word.merge(Entry{First: &o.Output.First})
 	}
@@ -72,6 +73,7 @@ func (k *Keeper) place(o captureOrder) (h *held, fresh bool) {
 // discard gives up what could not be opened; h.mu is held.
 func (k *Keeper) discard(key string, h *held) {
 	h.gone = true
+	close(h.over)
 	if h.out != nil {
 		h.out.close()
 	}
@@ -111,7 +113,8 @@ func (k *Keeper) spawn(key string, s process.Spec) (*held, error) {
 	return h, nil
 }
 
-// follow notes the process and waits for its end; h.mu is held.
+// follow notes the process and waits for its end; h.mu is held. Where somebody
+// else is the parent, who keeps the end back, it may be forgotten before.
 func (k *Keeper) follow(h *held, proc *process.Process) {
 	h.proc = proc
 	if h.ear != nil {
@@ -122,6 +125,8 @@ func (k *Keeper) follow(h *held, proc *process.Process) {
 	k.watching.Go(func() {
 		select {
 		case <-proc.Exited():
+		case <-h.over:
+			return
 		case <-k.closing:
 			return
 		}

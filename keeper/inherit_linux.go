@@ -42,7 +42,7 @@ func (e *estate) inherit() (*Keeper, *process.Door, error) {
 	}
 	k := New(door)
 	for _, he := range e.Held {
-		h := &held{word: newWord(he.Entry.Key, he.Entry.Folder), opts: he.Output}
+		h := &held{word: newWord(he.Entry.Key, he.Entry.Folder), opts: he.Output, over: make(chan struct{})}
 		h.word.merge(he.Entry)
 		k.held[he.Entry.Key] = h
 		h.out, err = inheritOutput(&he, h.word, func() { k.tell(h) })

@@ -36,7 +36,7 @@ func openCounter(folder string, n uint64) (*counter, error) {
 func (c *counter) path() string { return c.socket.Addr().String() }
 func (c *counter) close()       { _ = c.socket.Close() }
 
-// meet waits for the keeper.
+// meet waits for the keeper, who is then to hand over or take the file in time.
 func (c *counter) meet() (*net.UnixConn, error) {
 	conn, err := c.socket.AcceptUnix()
 	if err != nil {
@@ -45,6 +45,9 @@ func (c *counter) meet() (*net.UnixConn, error) {
 	who, err := process.PeerCredentials(conn)
 	if err == nil && int(who.UID) != os.Geteuid() {
 		err = fmt.Errorf("connected by uid %d", who.UID)
+	}
+	if err == nil {
+		err = conn.SetDeadline(time.Now().Add(counterPatience))
 	}
 	if err != nil {
 		return nil, errors.Join(err, conn.Close())

@@ -118,6 +118,8 @@ type earOrder struct {
 type earAnswer struct {
 	Held bool     `json:"held"`
 	Said []string `json:"said,omitempty"`
+	// Trouble is why the socket that is held was not handed over; "": it was.
+	Trouble string `json:"trouble,omitempty"`
 }
 
 // saidOrder has the keeper remember something that its user is about to hear.
