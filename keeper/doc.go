@@ -22,16 +22,21 @@
 // output. A later Client finds it by its folder; Entries lists what it holds,
 // Attach takes it up again. Sockets of sd_notify that were shared with it stay open
 // and are heard (at most 16 messages each are kept: of those that name the same
-// variables the latest), and Notify gives them to the next user.
+// variables the latest), and Notify gives them to the next user. One who lives on
+// while the connection breaks hears on as before, save what the keeper has heard
+// until the next connection was made: that waits for the next Notify.
 //
 // The keeper dies: its children become those of its user, which is a subreaper
 // above it and holds a pidfd of each besides, so that every exit is seen. That
 // goes for the dead too: the keeper leaves them zombies until their exit is
 // acknowledged by Forget, so that one of which it could not tell any more is the
 // user's to reap. (A user that cannot tell the end of a zombie says so by not
-// asking for them in its list; then they are reaped at once.) What
-// was written is in the FIFOs, which the process and the user hold open too. The
-// Client starts the next keeper and has it take over.
+// asking for them in its list; then they are reaped at once.) That its user has
+// heard of an exit is not enough: it answers before the exit is on disk. So the
+// leader of a tree that outlives it stays a zombie as long as the tree. Members
+// of a tree that the keeper inherits, and so what a program in the background
+// goes on as, are reaped as they end. What was written is in the FIFOs, which the
+// process and the user hold open too. The Client starts the next keeper and has it take over.
 //
 // The keeper itself is replaced: Become has it execute the next program in its
 // own process. Children, pipes, exits and the connection stay (docs/adr/0007).
