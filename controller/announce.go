@@ -131,9 +131,12 @@ func (a *announcer) writeAll(ctx context.Context, all map[string]wish) map[strin
 	return failed
 }
 
+// write fulfils a wish. It gives up after a while, for others' to be written.
 func (a *announcer) write(ctx context.Context, key string, w wish) error {
+	ctx, cancel := context.WithTimeout(ctx, decideFor)
+	defer cancel()
 	if w.channel == nil {
-		err := a.c.store.channels.Delete(ctx, key, w.after)
+		err := insist(ctx, func(ctx context.Context) error { return a.c.store.channels.Delete(ctx, key, w.after) })
 		if errors.Is(err, cluster.ErrConflict) { // it is another one's by now
 			return nil
 		}
@@ -141,7 +144,10 @@ func (a *announcer) write(ctx context.Context, key string, w wish) error {
 	}
 	value, err := json.Marshal(w.channel)
 	if err == nil {
-		_, err = a.c.store.channels.Put(ctx, key, value, w.after)
+		err = insist(ctx, func(ctx context.Context) error {
+			_, err := a.c.store.channels.Put(ctx, key, value, w.after)
+			return err
+		})
 	}
 	if err == nil {
 		a.c.registry.announced(w.channel.ID)

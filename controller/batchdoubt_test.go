@@ -175,3 +175,36 @@ func TestBatchEndsWhereTheOutcomeIsUnknown(t *testing.T) {
 		n.stop()
 	})
 }
+
+// A command that an earlier pass has sent may be under way yet when the next one
+// sends it: that is no failure of it.
+func TestBatchWaitsForItsOwnCommand(t *testing.T) {
+	everyWay(t, func(t *testing.T, l *leavers) {
+		begun, release := make(chan struct{}, 2), make(chan struct{})
+		l.n.join("t", "a", func(o *exchange.ConnectorOptions) {
+			o.Channel.Handlers.Handle("SLOW", func(context.Context, *exchange.Request) (any, error) {
+				begun <- struct{}{}
+				<-release
+				return nil, nil
+			})
+		})
+		b := batchOf(t, "t", "SLOW", 1)
+		var sent sync.WaitGroup
+		sent.Go(func() {
+			if _, err := l.n.Send(t.Context(), "t", b.Commands[0].Command, Choice{}); err != nil {
+				t.Error(err)
+			}
+		})
+		<-begun
+		id := l.by.execute(b).ID
+		time.Sleep(10*time.Second + lostPause/2) // between two passes
+		if b, err := l.by.Batches().Get(id); err != nil || b.Status != BatchPending || b.Retry != nil {
+			t.Errorf("while it is under way: %+v, %v", b, err)
+		}
+		close(release)
+		sent.Wait()
+		if b := l.by.wait(id); b.Status != BatchSucceeded || b.Retry != nil {
+			t.Errorf("%+v", b)
+		}
+	})
+}

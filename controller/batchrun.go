@@ -163,7 +163,8 @@ func (b *Batches) commands(ctx context.Context, p pass, doubt bool) (bool, error
 		switch {
 		case ctx.Err() != nil:
 			return doubt, ctx.Err()
-		case errors.Is(err, exchange.ErrClosed), errors.Is(err, ErrNoChannel):
+		case errors.Is(err, exchange.ErrClosed), errors.Is(err, ErrNoChannel),
+			errors.Is(err, exchange.ErrDuplicate): // an earlier pass's is under way yet: it will tell
 			return doubt, lostError{err}
 		case err != nil && reply.Status == "": // there is no reply to keep
 			reply = exchange.Reply{CommandID: cmd.ID, Type: cmd.Type, Status: exchange.Failed, ErrorDetails: err.Error()}

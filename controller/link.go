@@ -29,6 +29,8 @@ type link struct {
 	leaving               chan struct{} // closed when it is, while commands may be in flight
 	announced             atomic.Bool   // the other nodes can know of it
 	withdrawn             atomic.Bool   // the other nodes are told that it is over
+	seen                  atomic.Bool   // it is in the store, as far as this node has seen
+	unseen                int           // renewals of the lease since it should be; the lease's keeper has it
 
 	mu      sync.Mutex // guards all below
 	wanted  exchange.Primary

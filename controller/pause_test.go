@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/seed-04209a44/peerd/exchange/cluster"
 )
@@ -140,6 +141,68 @@ func TestLateSweep(t *testing.T) {
 		sweep()
 		synctest.Wait()
 		a.seen(t, "t", 1)
+		b.seen(t, "t", 1)
+		a.stop()
+		b.stop()
+	})
+}
+
+// blind is an engine whose watch of one bucket can be made to miss what happens.
+type blind struct {
+	cluster.Engine
+	bucket string
+	shut   atomic.Bool
+}
+
+func (e *blind) Bucket(ctx context.Context, name string, o cluster.BucketOptions) (cluster.Bucket, error) {
+	b, err := e.Engine.Bucket(ctx, name, o)
+	if name == DefaultIdentifier+"-"+e.bucket {
+		b = blindBucket{b, e}
+	}
+	return b, err
+}
+
+type blindBucket struct {
+	cluster.Bucket
+	e *blind
+}
+
+func (b blindBucket) Watch(ctx context.Context, prefix string, f func(cluster.Entry)) error {
+	return b.Bucket.Watch(ctx, prefix, func(e cluster.Entry) {
+		if !b.e.shut.Load() {
+			f(e)
+		}
+	})
+}
+
+// TestAChannelThatWasTakenOutUnseen: a controller was held for gone, made its
+// channels known again, and missed that one of them was taken out once more.
+func TestAChannelThatWasTakenOutUnseen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet := cluster.NewMemory()
+		hold := &gated{Engine: fleet.Engine("a"), bucket: "channels"}
+		engine := &blind{Engine: hold, bucket: "channels"}
+		a := run(t, func(o *Options) { o.Engine = engine })
+		b := run(t, func(o *Options) { o.Engine = fleet.Engine("b") })
+		a.join("t", "p", nil)
+		synctest.Wait()
+		b.seen(t, "t", 1)
+		key := channelKey("a", a.Target("t")[0].ID)
+		takeOut := func() {
+			if err := b.store.channels.Delete(t.Context(), key, cluster.Any); err != nil {
+				t.Fatal(err)
+			}
+			synctest.Wait()
+		}
+		open := hold.shut()
+		takeOut() // which it sees, and is about to make it known again
+		engine.shut.Store(true)
+		open()
+		synctest.Wait()
+		takeOut()
+		engine.shut.Store(false)
+		time.Sleep(DefaultLease)
+		synctest.Wait()
 		b.seen(t, "t", 1)
 		a.stop()
 		b.stop()

@@ -85,6 +85,15 @@ func (s store) vacate(ctx context.Context, target string, after uint64) error {
 	return insist(ctx, func(ctx context.Context) error { return s.primaries.Delete(ctx, target, after) })
 }
 
+// putLease writes the lease of this node.
+func (s store) putLease(ctx context.Context, node string, me []byte, after uint64) (revision uint64, err error) {
+	err = insist(ctx, func(ctx context.Context) error {
+		revision, err = s.nodes.Put(ctx, node, me, after)
+		return err
+	})
+	return revision, err
+}
+
 // takeLease takes the lease of a node that has gone, unless it has renewed it.
 func (s store) takeLease(ctx context.Context, node string, after uint64) error {
 	return insist(ctx, func(ctx context.Context) error { return s.nodes.Delete(ctx, node, after) })
@@ -155,13 +164,14 @@ func (c *Controller) live(ctx context.Context, me []byte, revision uint64) error
 func (c *Controller) renew(ctx context.Context, me []byte, after uint64) (uint64, error) {
 	ctx, cancel := context.WithTimeout(ctx, c.o.Lease/3)
 	defer cancel()
-	revision, err := c.store.nodes.Put(ctx, c.node, me, after)
+	revision, err := c.store.putLease(ctx, c.node, me, after)
 	switch {
 	case err == nil && c.leased.Load() && !c.missing.Load():
+		c.announceUnseen()
 		return revision, nil
 	case errors.Is(err, cluster.ErrConflict):
 		c.event(Event{Kind: EngineTrouble, Detail: "the lease of node " + c.node + " was lost"})
-		revision, err = c.store.nodes.Put(ctx, c.node, me, cluster.Any)
+		revision, err = c.store.putLease(ctx, c.node, me, cluster.Any)
 	}
 	if err != nil {
 		return 0, err
@@ -175,6 +185,24 @@ func (c *Controller) renew(ctx context.Context, me []byte, after uint64) (uint64
 		}
 	}
 	return revision, nil
+}
+
+// announceUnseen makes channels known again that this node has not seen in the
+// store from one renewal to the next: they were taken out while it could not see
+// that they were.
+func (c *Controller) announceUnseen() {
+	for _, l := range c.registry.links() {
+		switch {
+		case l.seen.Load() || l.over.Load() || !l.announced.Load():
+			l.unseen = 0
+		case l.unseen > 0:
+			l.unseen = 0
+			c.announcer.announce(l.channel(c.node))
+			c.registry.again(l.target)
+		default:
+			l.unseen++
+		}
+	}
 }
 
 // watchNodes follows which nodes there are; ready is called once.
@@ -244,6 +272,9 @@ func (c *Controller) watchChannels(ctx context.Context, ready func()) error {
 // ownChannel makes the key of a channel of this node be what it should.
 func (c *Controller) ownChannel(id string, e cluster.Entry) {
 	_, l, _ := c.registry.find(id)
+	if l != nil {
+		l.seen.Store(!e.Deleted)
+	}
 	switch there := l != nil && !l.withdrawn.Load(); {
 	case there && e.Deleted:
 		c.missing.Store(true)
