@@ -30,8 +30,9 @@
 // acknowledged by Forget, so that one of which it could not tell any more is the
 // user's to reap. (A user that cannot tell the end of a zombie says so by not
 // asking for them in its list; then they are reaped at once.) What
-// was written is in the FIFOs, which the process and the user hold open too. The
-// Client starts the next keeper and has it take over.
+// was written is in the FIFOs, which the process and the user hold open too. A first
+// line that is no output is on disk in the process's folder before it is taken out of
+// the FIFO. The Client starts the next keeper and has it take over.
 //
 // The keeper itself is replaced: Become has it execute the next program in its
 // own process. Children, pipes, exits and the connection stay (docs/adr/0007).
