@@ -1,7 +1,6 @@
 package controller
 
 import (
-	"context"
 	"crypto/x509"
 	"fmt"
 	"net/http"
@@ -87,14 +86,12 @@ func (c *Controller) guard(l *link, m *exchange.Mux) *exchange.Mux {
 	if m == nil {
 		return nil
 	}
-	return m.Wrap(func(next exchange.Handler) exchange.Handler {
-		return func(ctx context.Context, req *exchange.Request) (any, error) {
-			if err := c.mayAsk(l, req.Command); err != nil {
-				c.event(Event{Kind: CommandRefused, Target: l.target, Channel: l.id, Identity: l.identity.Name, Term: req.Term, Detail: req.Type})
-				return nil, err
-			}
-			return next(ctx, req)
+	return m.Guarded(func(cmd exchange.Command) error {
+		err := c.mayAsk(l, cmd)
+		if err != nil {
+			c.event(Event{Kind: CommandRefused, Target: l.target, Channel: l.id, Identity: l.identity.Name, Term: cmd.Term, Detail: cmd.Type})
 		}
+		return err
 	})
 }
 

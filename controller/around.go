@@ -75,7 +75,7 @@ func (a *around) pass(ctx context.Context, data []byte, part func([]byte) error)
 	switch {
 	case errors.Is(err, cluster.ErrNobody):
 		return []byte{notSeen}, nil
-	case errors.Is(err, cluster.ErrLost):
+	case errors.Is(err, cluster.ErrLost), err != nil && ctx.Err() != nil: // or this node stops
 		return []byte{lostThere}, nil
 	case err != nil:
 		return nil, err

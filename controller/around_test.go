@@ -150,3 +150,21 @@ func TestNoWayRound(t *testing.T) {
 		}
 	})
 }
+
+// TestTheThirdStops: who stops while it passes something on leaves it open whether
+// it had its effect, as one that is killed does.
+func TestTheThirdStops(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		_, all, _ := triangle(t)
+		defer stopAll(all[:2])
+		var sent sync.WaitGroup
+		sent.Go(func() {
+			if _, err := all[0].Send(t.Context(), "t", command(t, "HANG", nil), Choice{}); !errors.Is(err, exchange.ErrClosed) || errors.Is(err, errNotSent) {
+				t.Errorf("Send = %v", err)
+			}
+		})
+		synctest.Wait()
+		all[2].stop()
+		sent.Wait()
+	})
+}

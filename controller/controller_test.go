@@ -4,8 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"net/http"
-	"net/http/httptest"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -244,87 +242,6 @@ func TestKick(t *testing.T) {
 	}
 }
 
-func TestUpgradesThatAreRefused(t *testing.T) {
-	n := run(t, func(o *Options) {
-		o.Authenticate = func(r *http.Request) (Identity, error) {
-			switch r.Header.Get("X-Token") {
-			case "good":
-				return Identity{Name: "good"}, nil
-			case "broken":
-				return Identity{}, errors.New("no answer from the directory")
-			}
-			return Identity{}, websocket.ErrUnauthorized
-		}
-	})
-	status := func(h http.Handler, path, token string) int {
-		r := httptest.NewRequest(http.MethodGet, path, nil)
-		r.Header.Set("X-Token", token)
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		return w.Code
-	}
-	for _, c := range []struct {
-		path, token string
-		want        int
-	}{
-		{"/exchange/controller", "bad", http.StatusUnauthorized},
-		{"/exchange/controller", "broken", http.StatusInternalServerError},
-		{"/elsewhere", "good", http.StatusNotFound},
-	} {
-		if got := status(n.Handler(), c.path, c.token); got != c.want {
-			t.Errorf("%s with token %s: %d, want %d", c.path, c.token, got, c.want)
-		}
-	}
-	if n.told(ConnectorRefused) != 2 {
-		t.Errorf("%d refusals were told of", n.told(ConnectorRefused))
-	}
-	fresh, err := New(Options{Engine: cluster.NewMemory().Engine("one")})
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got := status(fresh.Handler(), "/exchange/controller", ""); got != http.StatusGone {
-		t.Errorf("before Run: %d", got)
-	}
-	n.stop()
-	if got := status(n.Handler(), "/exchange/controller", "good"); got != http.StatusGone {
-		t.Errorf("after Run: %d", got)
-	}
-}
-
-func TestAccess(t *testing.T) {
-	n := run(t, func(o *Options) {
-		o.Access = Access{{Names: []string{"peer-*"}, Targets: []string{"billing"}, Commands: []string{"REPORT"}}}
-		o.Handlers = func(Channel) *exchange.Mux {
-			m := &exchange.Mux{}
-			for _, typ := range []string{"REPORT", "DELETE"} {
-				m.Handle(typ, func(context.Context, *exchange.Request) (any, error) { return typ, nil })
-			}
-			m.Know("LATER")
-			return m
-		}
-	})
-	as := func(name string) func(*exchange.ConnectorOptions) {
-		return func(o *exchange.ConnectorOptions) {
-			o.Dial = func(context.Context, string) (exchange.Channel, error) { return n.Embedded(Identity{Name: name}) }
-		}
-	}
-	for _, c := range []struct{ name, target string }{{"stranger", "billing"}, {"peer-1", "orders"}, {"", "billing"}} {
-		p := n.dial(c.target, c.name, as(c.name))
-		n.until("refused", func() bool { return n.told(ConnectorRefused) > 0 })
-		p.stop()
-		if p.connected() || n.told(ChannelOpened) > 0 {
-			t.Errorf("%+v got in", c)
-		}
-	}
-	p := n.join("billing", "peer-1", as("peer-1"))
-	if reply, err := p.Call(t.Context(), command(t, "REPORT", nil)); err != nil || reply.Err() != nil {
-		t.Errorf("an allowed command: %+v, %v", reply, err)
-	}
-	if reply, err := p.Call(t.Context(), command(t, "DELETE", nil)); err != nil || reply.Err() == nil || n.told(CommandRefused) != 1 {
-		t.Errorf("a command that is not allowed: %+v, %v", reply, err)
-	}
-}
-
 // TestSeveralControllers runs two nodes of one fleet.
 func TestSeveralControllers(t *testing.T) {
 	fleet := cluster.NewMemory()
@@ -393,72 +310,4 @@ func TestEventsAreJSON(t *testing.T) {
 	if err != nil || string(data) != want {
 		t.Errorf("%s, %v", data, err)
 	}
-}
-
-// TestThePrimaryIsTheFormerOne: connectors come back after a restart in any order.
-// The one that was primary is it again, if it is back soon.
-func TestThePrimaryIsTheFormerOne(t *testing.T) {
-	for _, back := range []bool{true, false} {
-		synctest.Test(t, func(t *testing.T) {
-			fleet := cluster.NewMemory()
-			on := func() *node { return run(t, func(o *Options) { o.Engine = fleet.Engine("one") }) }
-			first := on()
-			first.join("t", "p", nil)
-			first.join("nameless", "", nil)
-			synctest.Wait()
-			first.join("t", "q", nil)
-			synctest.Wait()
-			first.stop()
-			second := on()
-			q := second.join("t", "q", nil)
-			nameless := second.join("nameless", "", nil)
-			synctest.Wait()
-			if q.isPrimary() || !nameless.isPrimary() {
-				t.Errorf("q is primary: %v, the one without a name: %v", q.isPrimary(), nameless.isPrimary())
-			}
-			if back {
-				p := second.join("t", "p", nil)
-				synctest.Wait()
-				if !p.isPrimary() || q.isPrimary() {
-					t.Error("the former primary is not it again")
-				}
-			} else {
-				time.Sleep(formerGrace)
-				synctest.Wait()
-				if !q.isPrimary() {
-					t.Error("nobody is primary")
-				}
-			}
-			second.stop()
-		})
-	}
-}
-
-// TestTargetsComeBackAfterARestart: a target whose connector returns in time has
-// not gone, one whose connector does not has, a lease later.
-func TestTargetsComeBackAfterARestart(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		fleet := cluster.NewMemory()
-		on := func() *node { return run(t, func(o *Options) { o.Engine = fleet.Engine("one") }) }
-		first := on()
-		p := first.join("back", "p", nil)
-		first.join("gone", "q", nil)
-		synctest.Wait()
-		term := p.term()
-		first.stop()
-		if first.told(PrimaryVacated) != 0 {
-			t.Error("stopping made the targets go")
-		}
-		second := on()
-		p = second.join("back", "p", nil)
-		time.Sleep(DefaultLease - time.Second)
-		if !p.isPrimary() || p.term() <= term || second.told(PrimaryVacated) != 0 {
-			t.Errorf("back: primary %v in term %d after %d; %d have gone", p.isPrimary(), p.term(), term, second.told(PrimaryVacated))
-		}
-		time.Sleep(2 * time.Second)
-		if second.told(PrimaryVacated) != 1 {
-			t.Errorf("%d have gone, want 1", second.told(PrimaryVacated))
-		}
-		second.stop()
-	})
 }

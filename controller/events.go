@@ -8,8 +8,9 @@ import (
 // EventKind names what happened.
 type EventKind string
 
-// What can happen. Of PrimaryElected and PrimaryVacated each is told by exactly
-// one controller of a fleet: the one that decided it.
+// What can happen. Of PrimaryElected and PrimaryVacated each is told by the
+// controller of a fleet that decided it, and by no other; by none if the engine
+// took the decision, and its answer was lost.
 const (
 	ConnectorRefused EventKind = "connector.refused" // at the upgrade or at HELLO; Detail says why
 	CommandRefused   EventKind = "command.refused"   // by the rules of Access; Detail is its type

@@ -220,7 +220,7 @@ func (c *Connector) Target() (target string, connected bool) {
 func (c *Connector) set(e *Endpoint, target string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.current, c.target = e, target
+	c.current, c.target, c.office = e, target, 0 // PRIMARY tells anew
 }
 
 // admit takes in who is primary, and refuses a term that is over.

@@ -57,6 +57,7 @@ type Mux struct {
 	// Replies gives commands that are sent again one effect; may be nil.
 	Replies *ReplyCache
 
+	allow    func(Command) error // nil: all
 	handlers map[string]Handler
 	rest     Handler
 	ordered  map[string]bool
@@ -115,21 +116,18 @@ func (m *Mux) clone() *Mux {
 		return &Mux{}
 	}
 	return &Mux{
-		Observe: m.Observe, Replies: m.Replies, rest: m.rest,
+		Observe: m.Observe, Replies: m.Replies, allow: m.allow, rest: m.rest,
 		handlers: maps.Clone(m.handlers), ordered: maps.Clone(m.ordered), known: maps.Clone(m.known),
 	}
 }
 
-// Wrap returns a copy of m, each of whose handlers is what wrap makes of it.
-func (m *Mux) Wrap(wrap func(Handler) Handler) *Mux {
-	w := m.clone()
-	for typ, h := range w.handlers {
-		w.handlers[typ] = wrap(h)
-	}
-	if w.rest != nil {
-		w.rest = wrap(w.rest)
-	}
-	return w
+// Guarded returns a copy of m that asks allow of each command before anything
+// else: what it returns an error for is answered with that, be it a type that
+// nobody here knows or one whose reply is known already. allow must not block.
+func (m *Mux) Guarded(allow func(Command) error) *Mux {
+	g := m.clone()
+	g.allow = allow
+	return g
 }
 
 // Know marks types as part of the vocabulary without a handler here: they are
@@ -166,8 +164,13 @@ func (m *Mux) Dispatch(ctx context.Context, cmd Command, progress func(Reply) er
 	return m.run(ctx, &cmd, progress, observe)
 }
 
-// refuse answers a command that has no handler here.
+// refuse answers a command that is not allowed, or has no handler here.
 func (m *Mux) refuse(cmd *Command) (Reply, bool) {
+	if m != nil && m.allow != nil {
+		if err := m.allow(*cmd); err != nil {
+			return failure(cmd, details(err)), true
+		}
+	}
 	switch {
 	case m != nil && m.handler(cmd.Type) != nil:
 		return Reply{}, false

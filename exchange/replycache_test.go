@@ -79,3 +79,21 @@ func TestReplyCacheOfCommandsAtTheSameTime(t *testing.T) {
 		}
 	})
 }
+
+// TestGuardedRepliesAreNotForEverybody: who may not ask gets no reply that another
+// one's command has left in the cache, and is not told which types there are.
+func TestGuardedRepliesAreNotForEverybody(t *testing.T) {
+	m := &Mux{Replies: NewReplyCache(0, 0, false)}
+	m.Handle("SECRET", func(context.Context, *Request) (any, error) { return "s3cret", nil })
+	cmd := Command{ID: "1", Type: "SECRET", IdempotencyKey: "k"}
+	if r := m.Guarded(func(Command) error { return nil }).Dispatch(t.Context(), cmd, nil); r.Status != Succeeded {
+		t.Errorf("who may: %+v", r)
+	}
+	none := m.Guarded(func(cmd Command) error { return errors.New("not allowed: " + cmd.Type) })
+	for _, typ := range []string{"SECRET", "OTHER"} {
+		cmd.Type = typ
+		if r := none.Dispatch(t.Context(), cmd, nil); r.Status != Failed || r.ErrorDetails != "not allowed: "+typ || r.Type != typ {
+			t.Errorf("who may not: %+v", r)
+		}
+	}
+}

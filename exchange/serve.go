@@ -203,7 +203,7 @@ func (e *Endpoint) finish(w *work, r *Reply) {
 	if why := w.failed.Load(); why != nil {
 		*r = failure(w.cmd, *why)
 	}
-	if e.interrupted(w, r) {
+	if e.interrupted(r) {
 		w.cancel()
 		e.release(w)
 		signal(e.wake) // flush may be waiting for this
@@ -221,13 +221,13 @@ func (e *Endpoint) finish(w *work, r *Reply) {
 	}
 }
 
-// interrupted reports whether r is a failure of a handler whose context ended
-// because this side closes. It says nothing about the command's effect, so it is
-// not sent: who hears nothing knows that it cannot know.
-func (e *Endpoint) interrupted(w *work, r *Reply) bool {
+// interrupted reports whether r is a failure of a handler that ended when this
+// side was closing already. It may be due to that, and then says nothing about the
+// command's effect. So it is not sent: who hears nothing knows that it cannot know.
+func (e *Endpoint) interrupted(r *Reply) bool {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	return e.closed && r.Status == Failed && r.Type != TypeUnknown && w.ctx.Err() != nil
+	return e.closed && r.Status == Failed
 }
 
 // release frees the window slot of w.

@@ -9,7 +9,7 @@ import (
 // that was cut off is back, and has no option for it. That is for clusters that
 // span continents; controllers are near each other, and a fleet is to have a
 // primary again within 10 s of any loss. These are its own variables, set before
-// any server is started. A later version that has other ones does not link.
+// any server is started. That a later version has them still is tested.
 //
 //go:linkname minElectionTimeout github.com/nats-io/nats-server/v2/server.minElectionTimeout
 //go:linkname maxElectionTimeout github.com/nats-io/nats-server/v2/server.maxElectionTimeout

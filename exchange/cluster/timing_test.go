@@ -1,17 +1,18 @@
 package cluster
 
 import (
+	"slices"
 	"testing"
 	"time"
 )
 
-// byItself is what the server has by itself: it is read before init sets it.
-var byItself = minElectionTimeout
+// byItself is what the server has without us: it is read before init sets it.
+var byItself = []time.Duration{minElectionTimeout, maxElectionTimeout, hbInterval}
 
-// TestElectionTimeoutIsTheServers: what is set is the server's own variable, and
-// not one that nobody reads.
-func TestElectionTimeoutIsTheServers(t *testing.T) {
-	if byItself != 4*time.Second {
-		t.Errorf("the server elects after %v by itself: is the variable still its own, and is a change still needed?", byItself)
+// TestTimesAreTheServers: what is set are the server's own variables, and not some
+// that nobody reads.
+func TestTimesAreTheServers(t *testing.T) {
+	if want := []time.Duration{4 * time.Second, 9 * time.Second, time.Second}; !slices.Equal(byItself, want) {
+		t.Errorf("the server has %v by itself, not %v: are the variables still its own, and is a change still needed?", byItself, want)
 	}
 }

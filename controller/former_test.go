@@ -1,0 +1,77 @@
+package controller
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/seed-04209a44/peerd/exchange/cluster"
+)
+
+// TestThePrimaryIsTheFormerOne: connectors come back after a restart in any order.
+// The one that was primary is it again, if it is back soon.
+func TestThePrimaryIsTheFormerOne(t *testing.T) {
+	for _, back := range []bool{true, false} {
+		synctest.Test(t, func(t *testing.T) {
+			fleet := cluster.NewMemory()
+			on := func() *node { return run(t, func(o *Options) { o.Engine = fleet.Engine("one") }) }
+			first := on()
+			first.join("t", "p", nil)
+			first.join("nameless", "", nil)
+			synctest.Wait()
+			first.join("t", "q", nil)
+			synctest.Wait()
+			first.stop()
+			second := on()
+			q := second.join("t", "q", nil)
+			nameless := second.join("nameless", "", nil)
+			synctest.Wait()
+			if q.isPrimary() || !nameless.isPrimary() {
+				t.Errorf("q is primary: %v, the one without a name: %v", q.isPrimary(), nameless.isPrimary())
+			}
+			if back {
+				p := second.join("t", "p", nil)
+				synctest.Wait()
+				if !p.isPrimary() || q.isPrimary() {
+					t.Error("the former primary is not it again")
+				}
+			} else {
+				time.Sleep(formerGrace)
+				synctest.Wait()
+				if !q.isPrimary() {
+					t.Error("nobody is primary")
+				}
+			}
+			second.stop()
+		})
+	}
+}
+
+// TestTargetsComeBackAfterARestart: a target whose connector returns in time has
+// not gone, one whose connector does not has, a lease later.
+func TestTargetsComeBackAfterARestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet := cluster.NewMemory()
+		on := func() *node { return run(t, func(o *Options) { o.Engine = fleet.Engine("one") }) }
+		first := on()
+		p := first.join("back", "p", nil)
+		first.join("gone", "q", nil)
+		synctest.Wait()
+		term := p.term()
+		first.stop()
+		if first.told(PrimaryVacated) != 0 {
+			t.Error("stopping made the targets go")
+		}
+		second := on()
+		p = second.join("back", "p", nil)
+		time.Sleep(DefaultLease - time.Second)
+		if !p.isPrimary() || p.term() <= term || second.told(PrimaryVacated) != 0 {
+			t.Errorf("back: primary %v in term %d after %d; %d have gone", p.isPrimary(), p.term(), term, second.told(PrimaryVacated))
+		}
+		time.Sleep(2 * time.Second)
+		if second.told(PrimaryVacated) != 1 {
+			t.Errorf("%d have gone, want 1", second.told(PrimaryVacated))
+		}
+		second.stop()
+	})
+}
