@@ -32,7 +32,7 @@
 // asking for them in its list; then they are reaped at once.) What
 // was written is in the FIFOs, which the process and the user hold open too. A first
 // line that is no output is on disk in the process's folder before it is taken out of
-// the FIFO. The Client starts the next keeper and has it take over.
+// the FIFO, and that a line has matched before it is told. The Client starts the next keeper and has it take over.
 //
 // The keeper itself is replaced: Become has it execute the next program in its
 // own process. Children, pipes, exits and the connection stay (docs/adr/0007).

@@ -99,7 +99,7 @@ func (o *output) watch() error {
 	if o.opts.Match == "" || o.word.now().Matched {
 		return nil
 	}
-	m, err := newMatcher(o.opts.Match, func() { o.tell(Entry{Matched: true}) })
+	m, err := newMatcher(o.opts.Match, o.match)
 	if err != nil {
 		return err
 	}

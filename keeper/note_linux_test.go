@@ -20,7 +20,7 @@ const greeting = "1|1|unix|/x|grpc|"
 func (u *user) hello() (attach func(known string) *keeper.Capture) {
 	u.t.Helper()
 	o := u.output("a")
-	o.Handshake = true
+	o.Handshake, o.Match = true, "^more$"
 	_, p := u.sh("a", "while [ ! -e go ]; do sleep 0.01; done; echo '"+greeting+"'; echo more; : >said; exec sleep 600", o)
 	id := p.Identity()
 	p.Release()
@@ -57,20 +57,26 @@ func (u *user) touch(name string) {
 	}
 }
 
-// A keeper is killed that has taken the first line out of the pipe, and told
-// nobody.
-func TestTheFirstLineOutlivesTheKeeperThatTookIt(t *testing.T) {
+// A keeper is killed that has taken the first line out of the pipe, and seen
+// another one match, and told nobody.
+func TestTheLinesOutliveTheKeeperThatTookThem(t *testing.T) {
 	u := newUser(t)
 	pid := u.client.Pid()
 	attach := u.hello()
 	u.touch("go")
 	u.waitFor("the second line", func() bool { return u.logged("a") == "more\n" })
+	u.waitFor("it has matched", func() bool { _, err := os.Stat(filepath.Join(u.dir, "a", "matched")); return err == nil })
 	u.killLone(pid)
 	c := attach("")
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	if line, err := c.FirstLine(ctx); err != nil || line != greeting {
 		t.Errorf("first line %q, %v", line, err)
+	}
+	select {
+	case <-c.Matched():
+	case <-ctx.Done():
+		t.Error("no match")
 	}
 }
 
