@@ -36,7 +36,10 @@
 // leader of a tree that outlives it stays a zombie as long as the tree. Members
 // of a tree that the keeper inherits, and so what a program in the background
 // goes on as, are reaped as they end. What was written is in the FIFOs, which the
-// process and the user hold open too. The Client starts the next keeper and has it take over.
+// process and the user hold open too. A first line that is no output is on disk in
+// the process's folder before it is taken out of the FIFO, and that a line has
+// matched before it is told. The Client starts the next keeper and has it take
+// over.
 //
 // The keeper itself is replaced: Become has it execute the next program in its
 // own process. Children, pipes, exits and the connection stay (docs/adr/0007).

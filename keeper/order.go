@@ -11,7 +11,8 @@ import (
 // Output says how the output of one process is captured.
 type Output struct {
 	// Folder is private to the process. It holds the FIFOs "out", "err" and,
-	// with ReadyFD, "ready"; those that are there already are taken over.
+	// with ReadyFD, "ready"; and the files "first" and "matched" once there is such
+	// a line. Those that are there already are taken over.
 	Folder  string       `json:"folder"`
 	Logs    string       `json:"logs"` // folder of the captured files
 	Options logs.Options `json:"options"`

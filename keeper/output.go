@@ -64,6 +64,9 @@ func openOutput(o Output, w *word, changed func()) (*output, error) {
 		}
 	}
 	if err == nil {
+		err = out.recall()
+	}
+	if err == nil {
 		err = out.watch()
 	}
 	if err == nil && o.ReadyFD != 0 {
@@ -96,7 +99,7 @@ func (o *output) watch() error {
 	if o.opts.Match == "" || o.word.now().Matched {
 		return nil
 	}
-	m, err := newMatcher(o.opts.Match, func() { o.tell(Entry{Matched: true}) })
+	m, err := newMatcher(o.opts.Match, o.match)
 	if err != nil {
 		return err
 	}
@@ -159,13 +162,6 @@ func (o *output) capture(s *stream, stop <-chan struct{}) {
 		taps = append(taps, s.tap)
 	}
 	_ = logs.Capture(s.fifo.Read, s.writer, stop, first, taps...)
-}
-
-// offer takes a first line that looks like a handshake; anything else stays
-// output, and is told all the same so that its user can say what came.
-func (o *output) offer(line string) bool {
-	o.tell(Entry{First: &line})
-	return looksLikeHandshake(line)
 }
 
 // halt has the captures end where they are, with what was not read left in the

@@ -197,27 +197,51 @@ func (p *pipe) take(fd, limit int, use func([]byte)) (int, error) {
 	return n, nil
 }
 
+// Skip takes a line and its newline out of a pipe in non-blocking mode (see
+// Capture) if they come next; else it leaves the pipe as it is. It does not wait.
+func Skip(r *os.File, line string) error {
+	conn, err := r.SyscallConn()
+	if err != nil {
+		return err
+	}
+	ends, err := aside()
+	if err != nil {
+		return err
+	}
+	defer ends.close()
+	want := []byte(line + "\n")
+	var fault error
+	err = conn.Control(func(fd uintptr) {
+		var b []byte
+		if b, fault = ends.peek(int(fd)); bytes.HasPrefix(b, want) {
+			_, fault = unix.Read(int(fd), want)
+		}
+	})
+	if errors.Is(fault, unix.EAGAIN) {
+		fault = nil // nothing is there
+	}
+	return errors.Join(err, fault)
+}
+
 // firstLine offers the first line without taking it out of the pipe (tee), so
 // that it is neither lost nor doubled whenever the process dies; only a line
 // that first swallows is taken out. No line is expected to be longer than half
 // the pipe, which is the least a full pipe holds.
 func (p *pipe) firstLine(first func(string) bool) error {
-	var ends [2]int
-	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+	ends, err := aside()
+	if err != nil {
 		return err
 	}
-	defer unix.Close(ends[0])
-	defer unix.Close(ends[1])
-	_, _ = unix.FcntlInt(uintptr(ends[1]), unix.F_SETPIPE_SZ, pipeSize)
+	defer ends.close()
 	var line, tooLong []byte
 	var fault error
-	err := p.conn.Read(func(fd uintptr) bool {
+	err = p.conn.Read(func(fd uintptr) bool {
 		var last bool
 		if last, fault = readable(int(fd)); fault != nil {
 			return !errors.Is(fault, unix.EAGAIN)
 		}
 		var b []byte
-		if b, fault = peek(int(fd), ends); fault != nil {
+		if b, fault = ends.peek(int(fd)); fault != nil {
 			return true
 		}
 		limit := maxFirst + 1
@@ -241,15 +265,32 @@ func (p *pipe) firstLine(first func(string) bool) error {
 	return p.conn.Control(func(fd uintptr) { _, _ = unix.Read(int(fd), line) })
 }
 
+// spare is a pipe into which another one's bytes are copied to be looked at.
+type spare struct{ read, write int }
+
+func aside() (spare, error) {
+	var ends [2]int
+	if err := unix.Pipe2(ends[:], unix.O_CLOEXEC|unix.O_NONBLOCK); err != nil {
+		return spare{}, err
+	}
+	_, _ = unix.FcntlInt(uintptr(ends[1]), unix.F_SETPIPE_SZ, pipeSize)
+	return spare{ends[0], ends[1]}, nil
+}
+
+func (s spare) close() {
+	_ = unix.Close(s.read)
+	_ = unix.Close(s.write)
+}
+
 // peek returns what is at the front of the pipe and leaves it there.
-func peek(fd int, ends [2]int) ([]byte, error) {
-	n, err := unix.Tee(fd, ends[1], maxFirst+1, unix.SPLICE_F_NONBLOCK)
+func (s spare) peek(fd int) ([]byte, error) {
+	n, err := unix.Tee(fd, s.write, maxFirst+1, unix.SPLICE_F_NONBLOCK)
 	if err != nil || n == 0 {
 		return nil, err
 	}
 	b := make([]byte, n)
 	for got := 0; got < len(b); {
-		m, err := unix.Read(ends[0], b[got:])
+		m, err := unix.Read(s.read, b[got:])
 		if err != nil {
 			return nil, err
 		}

@@ -199,7 +199,7 @@ func (p *Peer) clearLogs(ctx context.Context, r control.NameRequest, _ progress)
 	if _, err := attemptFrom(ctx).ask(v, false); err != nil {
 		return control.SendReply{}, err
 	}
-	if err := onDisk(p.logFolder(v.Key), func() error { return p.clearCaptured(v) }); err != nil {
+	if err := onDisk(p.logFolder(v.Key), func() error { return p.clearCaptured(ctx, v) }); err != nil {
 		return control.SendReply{}, control.Errorf(control.CodeFailed, "cannot clear the logs of %s: %v", v.Name, err)
 	}
 	if v.Spec.CCP && v.Machine.Status == lifecycle.Running {

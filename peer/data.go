@@ -142,7 +142,7 @@ func (p *Peer) dataFromOS(ctx context.Context, v *supervisor.View, id ccp.Identi
 		return control.Data{}, err
 	}
 	for n := int64(1); ; n++ {
-		raw, err := p.sampleOS(v.Key, id)
+		raw, err := p.sampleOS(ctx, v.Key, id)
 		if err != nil {
 			return control.Data{}, err
 		}
@@ -161,12 +161,12 @@ func (p *Peer) dataFromOS(ctx context.Context, v *supervisor.View, id ccp.Identi
 	}
 }
 
-func (p *Peer) sampleOS(k supervisor.Key, id ccp.Identifier) (json.RawMessage, error) {
+func (p *Peer) sampleOS(ctx context.Context, k supervisor.Key, id ccp.Identifier) (json.RawMessage, error) {
 	v, ok := p.sup.View(k)
 	if !ok {
 		return nil, control.Errorf(control.CodeNotFound, "%s left the plan", k)
 	}
-	g := generationOf(v)
+	g := atHand(ctx, v)
 	if g == nil {
 		return nil, control.Errorf(control.CodeFailed, "%s is %s, not running%s", v.Name, v.Machine.Status, reason(v))
 	}

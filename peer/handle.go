@@ -158,6 +158,29 @@ func generationOf(v *supervisor.View) *generation {
 	return g
 }
 
+// atHand is generationOf for who asks something of its process: while that is just
+// being taken up it is waited for, as long as a command may take.
+func atHand(ctx context.Context, v *supervisor.View) *generation {
+	g := generationOf(v)
+	if g != nil {
+		g.awaitFound(ctx)
+	}
+	return g
+}
+
+func (g *generation) awaitFound(ctx context.Context) {
+	if g.found == nil {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, commandTimeout)
+	defer cancel()
+	select {
+	case <-g.found:
+	case <-g.ctx.Done():
+	case <-ctx.Done():
+	}
+}
+
 func (g *generation) clearOutput() error {
 	out := g.capture()
 	if out == nil {

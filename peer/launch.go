@@ -79,6 +79,7 @@ type generation struct {
 	saidReady  atomic.Bool   // it was shown to be ready, at least; nobody may have heard yet
 	stopTold   atomic.Bool   // the preStop hook has had its turn
 	background chan struct{} // closed when a program that forks has done so
+	found      chan struct{} // of one that was taken up: closed when its process is known, or is not there; nil: it was launched
 	joined     chan struct{} // of one that was taken up: closed when its channel has been tried; nil: it was launched
 
 	releveling sync.Mutex        // guards the following field

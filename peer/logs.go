@@ -105,8 +105,8 @@ func syncFolder(path string) error {
 
 // clearCaptured empties an instance's captured files, through their writers
 // while it lives.
-func (p *Peer) clearCaptured(v *supervisor.View) error {
-	if g := generationOf(v); g != nil {
+func (p *Peer) clearCaptured(ctx context.Context, v *supervisor.View) error {
+	if g := atHand(ctx, v); g != nil {
 		return g.clearOutput()
 	}
 	for _, s := range []logs.Stream{logs.Out, logs.Err} {

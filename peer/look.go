@@ -80,7 +80,7 @@ func timeOrNil(t time.Time) *time.Time {
 // recent is how many transitions `get` shows.
 const recent = 10
 
-func (p *Peer) get(_ context.Context, r control.NameRequest, _ progress) (control.Detail, error) {
+func (p *Peer) get(ctx context.Context, r control.NameRequest, _ progress) (control.Detail, error) {
 	v, err := p.one(r)
 	if err != nil {
 		return control.Detail{}, err
@@ -90,7 +90,7 @@ func (p *Peer) get(_ context.Context, r control.NameRequest, _ progress) (contro
 		return control.Detail{}, err
 	}
 	d := control.Detail{Instance: p.row(v), Spec: v.Spec.Public(), Recent: recs, Tree: []control.Process{}}
-	if g := generationOf(v); g != nil {
+	if g := atHand(ctx, v); g != nil {
 		d.Dropped = g.dropped()
 		for _, m := range g.members() {
 			d.Tree = append(d.Tree, control.Process{Pid: m.Pid, Command: m.Command})

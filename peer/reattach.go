@@ -20,7 +20,7 @@ func (l *launcher) Reattach(ctx context.Context, spec *profiles.Spec, a supervis
 	if f, ok := l.facts[l.key(spec, a.Generation)]; ok && a.Handed {
 		g.recall(f)
 	}
-	g.joined, g.resumed = make(chan struct{}), true
+	g.found, g.joined, g.resumed = make(chan struct{}), make(chan struct{}), true
 	l.work.Go(func() {
 		defer g.join()
 		g.resume(a)
@@ -35,6 +35,7 @@ var errNoKeeper = errors.New("there is no keeper to take it up from")
 func (g *generation) resume(a supervisor.Adoption) {
 	dir := g.l.folder(g.spec, g.number)
 	proc, l, err := g.attach(a, dir)
+	close(g.found)
 	if err != nil {
 		g.abandon(a, err)
 		return

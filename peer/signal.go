@@ -25,7 +25,7 @@ func (p *Peer) signal(ctx context.Context, r control.ActRequest) ([]control.Outc
 	outcomes := make([]control.Outcome, len(views))
 	for i, v := range views {
 		outcomes[i] = outcome(v, "accepted", "")
-		if err := signalLeader(v, sig); err != nil {
+		if err := signalLeader(ctx, v, sig); err != nil {
 			outcomes[i] = outcome(v, "failed", err.Error())
 			continue
 		}
@@ -34,8 +34,8 @@ func (p *Peer) signal(ctx context.Context, r control.ActRequest) ([]control.Outc
 	return outcomes, nil
 }
 
-func signalLeader(v *supervisor.View, sig syscall.Signal) error {
-	g := generationOf(v)
+func signalLeader(ctx context.Context, v *supervisor.View, sig syscall.Signal) error {
+	g := atHand(ctx, v)
 	if g == nil {
 		return errNotSpawned
 	}

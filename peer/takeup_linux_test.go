@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"syscall"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hashicorp/go-hclog"
@@ -61,6 +62,37 @@ func TestOrdersBeforeATakeover(t *testing.T) {
 				t.Error(err)
 			}
 			g.Release()
+		})
+	}
+}
+
+// Who asks for the process of a component that is still being taken up waits for
+// it, but not for ever.
+func TestAQuestionDuringATakeover(t *testing.T) {
+	for name, takenUp := range map[string]bool{"taken up": true, "late": false} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				l := &launcher{log: hclog.NewNullLogger()}
+				g := l.generation(t.Context(), &profiles.Spec{}, 1, nil)
+				g.found, g.resumed = make(chan struct{}), true
+				answered := make(chan bool, 1)
+				go func() {
+					g.awaitFound(t.Context())
+					answered <- g.process() != nil
+				}()
+				synctest.Wait()
+				if len(answered) > 0 {
+					t.Error("the question was answered before the process was known")
+				}
+				if takenUp {
+					g.takeUp(&keeper.Process{}, nil, time.Now())
+					close(g.found)
+				}
+				if got := <-answered; got != takenUp {
+					t.Errorf("a process is known: %v, want %v", got, takenUp)
+				}
+				g.Release()
+			})
 		})
 	}
 }

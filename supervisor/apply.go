@@ -83,12 +83,10 @@ func (s *Supervisor) readmit(ctx context.Context, spec *profiles.Spec, before Re
 	}
 	m := lifecycle.Resume(before.Last, desired)
 	m.Since = time.Now()
-	n := s.add(spec, m)
-	a := n.actor
-	s.wg.Go(func() {
-		a.adopt(ctx, Adoption{Generation: before.Generation, Status: m.Status, State: m.State, Live: before.Live})
-		a.run(ctx)
-	})
+	n := newNode(s, spec, m)
+	n.actor.adopt(ctx, Adoption{Generation: before.Generation, Status: m.Status, State: m.State, Live: before.Live})
+	s.place(n)
+	s.wg.Go(func() { n.actor.run(ctx) })
 	switch {
 	case before.Down:
 		n.hold(lifecycle.Event{Kind: lifecycle.EvStop, Cause: lifecycle.CauseCommand, By: by})
@@ -114,10 +112,21 @@ func (s *Supervisor) rest(ctx context.Context, spec *profiles.Spec, before Resto
 }
 
 func (s *Supervisor) add(spec *profiles.Spec, m lifecycle.Machine) *node {
-	n := &node{key: KeyOf(spec), spec: spec, actor: newActor(s, spec, m)}
+	n := newNode(s, spec, m)
+	s.place(n)
+	return n
+}
+
+func newNode(s *Supervisor, spec *profiles.Spec, m lifecycle.Machine) *node {
+	return &node{key: KeyOf(spec), spec: spec, actor: newActor(s, spec, m)}
+}
+
+// place shows an instance to whoever looks: by then one that lives has been
+// adopted, so that nobody finds it alive and out of reach.
+func (s *Supervisor) place(n *node) {
+	n.actor.publish()
 	s.nodes[n.key] = n
 	s.setActor(n.key, n.actor)
-	return n
 }
 
 // startsItself reports whether an instance is to run because the plan says so:

@@ -125,6 +125,9 @@ func (f *fake) Identity() []byte { return []byte(f.key.Name) }
 // Reattach implements supervisor.Reattacher: the fake goes on, and tells the
 // new supervisor.
 func (w *world) Reattach(_ context.Context, spec *profiles.Spec, a supervisor.Adoption, sink supervisor.Sink) supervisor.Handle {
+	if v, ok := w.sup.View(supervisor.KeyOf(spec)); ok && v.Handle() == nil {
+		w.t.Errorf("%s is shown as %s, and out of reach", spec.Name, v.Machine.Status)
+	}
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	f := w.alive[supervisor.KeyOf(spec)]

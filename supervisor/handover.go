@@ -225,10 +225,14 @@ func (a *actor) saveYourself(to chan<- Snapshot) {
 func (s *Supervisor) resume(ctx context.Context, spec *profiles.Spec, before Restored, by string) {
 	snap := before.Handed
 	m, effects := lifecycle.Continue(snap.Machine, s.now(), policyOf(spec))
-	n := s.add(spec, m)
+	n := newNode(s, spec, m)
 	n.gate, n.crashed = m.Gate, s.restoreCrashed(n.key)
 	a := n.actor
 	a.health, a.detail, a.exitAt = snap.Health, snap.HealthDetail, snap.LastExitAt
+	if before.Live != nil {
+		a.adopt(ctx, Adoption{Generation: m.Generation, Status: m.Status, State: m.State, Live: before.Live, Handed: true})
+	}
+	s.place(n)
 	s.wg.Go(func() {
 		a.goOn(ctx, effects, before.Live)
 		a.run(ctx)
@@ -238,13 +242,9 @@ func (s *Supervisor) resume(ctx context.Context, spec *profiles.Spec, before Res
 	}
 }
 
-// goOn takes up what lives and sets the timers. What was to be stopped before
-// it had a process will not get one.
+// goOn sets the timers of what was adopted. What was to be stopped before it had a
+// process will not get one.
 func (a *actor) goOn(ctx context.Context, effects []lifecycle.Effect, live []byte) {
-	if live != nil {
-		m := &a.machine
-		a.adopt(ctx, Adoption{Generation: m.Generation, Status: m.Status, State: m.State, Live: live, Handed: true})
-	}
 	_ = a.carryOut(ctx, effects) // nothing was reported that it could refuse
 	if mon, ok := a.handle.(Monitor); ok && a.machine.Status == lifecycle.Running {
 		mon.StartHealth(a.spec)

@@ -20,8 +20,9 @@ const (
 	defaultMaxStore  = 16 << 30
 	startTimeout     = 30 * time.Second
 	// A route that does not answer for routePings pings is cut, so that the
-	// others know of a host that has gone without a word.
-	routePing  = 2 * time.Second
+	// others know of a host that has gone without a word. A leader that hears nobody
+	// is heard for as long, and only then another one is elected (see timing.go).
+	routePing  = 1500 * time.Millisecond
 	routePings = 2
 )
 

@@ -17,5 +17,5 @@ import (
 var minElectionTimeout, maxElectionTimeout, hbInterval time.Duration
 
 func init() {
-	minElectionTimeout, maxElectionTimeout, hbInterval = 2*time.Second, 4*time.Second, 500*time.Millisecond
+	minElectionTimeout, maxElectionTimeout, hbInterval = 2*time.Second, 3*time.Second, 500*time.Millisecond
 }
