@@ -67,7 +67,7 @@ gen: ## all generated files
 bench: ## benchmarks
 	$(GO) test -run '^$$' -bench . -benchmem $(TESTFLAGS) ./...
 
-fuzz: ## every fuzz target for FUZZTIME
+fuzz: ## every fuzz target for FUZZTIME, a time or a number of inputs (5000x)
 	@.ci/fuzz $(FUZZTIME)
 
 torture: programs ## the torture kit in its long form: thousands of kill points, hundreds of rounds (docs/torture.md)
