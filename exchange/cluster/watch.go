@@ -19,13 +19,20 @@ const (
 	rewatch   = 250 * time.Millisecond
 )
 
+// askWithin bounds how long the bucket's leader is asked what is new.
+const askWithin = 500 * time.Millisecond
+
 // watcher is one Watch of a bucket. It survives the loss of what it follows: it
-// reads all keys again, and tells what has changed meanwhile.
+// reads all keys again, and tells what has changed meanwhile. What it follows is
+// one node's copy, which may lag behind the others for as long as that node takes
+// to catch up. So whenever nothing comes the leader is asked what is new.
 type watcher struct {
-	b     *natsBucket
-	to    func(Entry)
-	known map[string]uint64 // revisions of the keys that are there
-	ready bool
+	b       *natsBucket
+	pattern string // of the keys' subjects
+	to      func(Entry)
+	known   map[string]uint64 // revisions of the keys that are there
+	upTo    uint64            // revision up to which all is known: what comes of it again is no news
+	ready   bool
 }
 
 // Watch implements Bucket.
@@ -34,11 +41,14 @@ func (b *natsBucket) Watch(ctx context.Context, prefix string, f func(Entry)) er
 	if prefix != "" {
 		pattern = b.subject + encodeKey(prefix) + ".>"
 	}
-	w := &watcher{b: b, to: f, known: make(map[string]uint64)}
+	w := &watcher{b: b, pattern: pattern, to: f, known: make(map[string]uint64)}
 	for {
-		err := w.follow(ctx, pattern)
+		err := w.follow(ctx)
 		if errors.Is(err, jetstream.ErrStreamNotFound) {
 			return err
+		}
+		if w.ready {
+			w.catchUp(ctx, nil)
 		}
 		if pauseFor(ctx, rewatch) != nil {
 			return nil
@@ -51,7 +61,7 @@ var errLost = errors.New("a message was lost on its way")
 
 // follow tells of the keys until ctx ends or what it follows is lost. The bucket
 // sends to this subscription, no faster than it is read.
-func (w *watcher) follow(ctx context.Context, pattern string) error {
+func (w *watcher) follow(ctx context.Context) error {
 	opening, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	inbox := nats.NewInbox()
@@ -62,7 +72,7 @@ func (w *watcher) follow(ctx context.Context, pattern string) error {
 	defer func() { _ = sub.Unsubscribe() }()
 	_ = sub.SetPendingLimits(-1, -1) // the flow control is the bound
 	c, err := w.b.stream.CreatePushConsumer(opening, jetstream.ConsumerConfig{
-		FilterSubject: pattern, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy,
+		FilterSubject: w.pattern, DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, AckPolicy: jetstream.AckNonePolicy,
 		DeliverSubject: inbox, IdleHeartbeat: heartbeat, FlowControl: true,
 		MemoryStorage: true, Replicas: 1, InactiveThreshold: forgotten,
 	})
@@ -87,8 +97,12 @@ func (w *watcher) read(ctx context.Context, sub *nats.Subscription, all map[stri
 			return err
 		}
 		if m.Header.Get("Status") != "" {
-			if err := control(m, next-1); err != nil {
+			idle, err := control(m, next-1)
+			if err != nil {
 				return err
+			}
+			if idle {
+				w.catchUp(ctx, all)
 			}
 			continue
 		}
@@ -97,17 +111,38 @@ func (w *watcher) read(ctx context.Context, sub *nats.Subscription, all map[stri
 			return errors.Join(err, errLost)
 		}
 		next++
-		e := w.entry(m, at.Sequence.Stream)
-		if !e.Deleted && all != nil {
-			all[e.Key] = true
-		}
-		w.tell(e)
+		w.take(w.entry(m.Subject, m.Header, m.Data, at.Sequence.Stream), all)
 		if all != nil && at.NumPending == 0 {
 			if err := w.complete(ctx, all); err != nil {
 				return err
 			}
 			all = nil
 		}
+	}
+}
+
+// take takes in what comes next in the order of revisions.
+func (w *watcher) take(e Entry, all map[string]bool) {
+	if !e.Deleted && all != nil {
+		all[e.Key] = true
+	}
+	if e.Revision > w.upTo {
+		w.upTo = e.Revision
+		w.tell(e)
+	}
+}
+
+// catchUp reads what the bucket's leader has after what is known. While there is
+// no leader there is nothing new either.
+func (w *watcher) catchUp(ctx context.Context, all map[string]bool) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
+	defer cancel()
+	for {
+		m, err := w.b.stream.GetMsg(ctx, w.upTo+1, jetstream.WithGetMsgSubject(w.pattern))
+		if err != nil { // there is nothing, or it is asked again with the next heartbeat
+			return
+		}
+		w.take(w.entry(m.Subject, m.Header, m.Data, m.Sequence), all)
 	}
 }
 
@@ -119,18 +154,19 @@ func nextMessage(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error)
 }
 
 // control answers what is no message: a heartbeat, which tells the number of the
-// last message, or the question whether this side keeps up.
-func control(m *nats.Msg, last uint64) error {
+// last message, or the question whether this side keeps up. It is idle if there was
+// nothing to send.
+func control(m *nats.Msg, last uint64) (idle bool, err error) {
 	if to := m.Header.Get("Nats-Consumer-Stalled"); to != "" {
 		m.Reply = to
 	}
 	if m.Reply != "" {
-		return m.Respond(nil)
+		return false, m.Respond(nil)
 	}
 	if sent := m.Header.Get("Nats-Last-Consumer"); sent != "" && sent != strconv.FormatUint(last, 10) {
-		return errLost
+		return false, errLost
 	}
-	return nil
+	return true, nil
 }
 
 // tell passes on what is news.
@@ -173,10 +209,9 @@ func (w *watcher) complete(ctx context.Context, all map[string]bool) error {
 
 // entry is a message of the stream as an entry of the bucket. What marks a key
 // as deleted is a header: of who deleted it, or of the server when it expired.
-func (w *watcher) entry(m *nats.Msg, revision uint64) Entry {
-	h := m.Header
+func (w *watcher) entry(subject string, h nats.Header, data []byte, revision uint64) Entry {
 	return Entry{
-		Key: decodeKey(m.Subject[len(w.b.subject):]), Value: m.Data, Revision: revision,
+		Key: decodeKey(subject[len(w.b.subject):]), Value: data, Revision: revision,
 		Deleted: h.Get("KV-Operation") != "" || h.Get(jetstream.MarkerReasonHeader) != "",
 	}
 }
