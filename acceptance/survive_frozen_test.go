@@ -29,7 +29,7 @@ defaults: {workingDirectory: .}
 func TestAnExitThatOnlyTheKeeperSawOutlivesIt(t *testing.T) {
 	t.Parallel()
 	p := start(t, briefly)
-	met := 0
+	met, travels := 0, orderTravels
 	for round := range rounds(5, 100) {
 		if round > 0 {
 			p.must("start", "brief", "--no-wait")
@@ -41,11 +41,13 @@ func TestAnExitThatOnlyTheKeeperSawOutlivesIt(t *testing.T) {
 		p.waitFor("its hook is over", func() bool {
 			return !p.hasFile("waits") && len(torture.Children(p.cmd.Process.Pid)) == 1
 		})
-		<-time.After(orderTravels)
+		<-time.After(travels)
 		p.signal(syscall.SIGSTOP)
 		signalTo(t, keeper, syscall.SIGCONT)
 		if p.wasBorn() {
 			met++
+		} else {
+			travels *= 2
 		}
 		signalTo(t, keeper, syscall.SIGKILL)
 		p.waitFor("the keeper is over", func() bool { return !alive(keeper) })
@@ -62,7 +64,8 @@ func TestAnExitThatOnlyTheKeeperSawOutlivesIt(t *testing.T) {
 }
 
 // orderTravels is how long peerd has to ask the keeper for a process. In a round
-// in which it takes longer, the next keeper is asked, and less is proven.
+// in which it takes longer, the next keeper is asked, and less is proven: then it
+// has twice the time.
 const orderTravels = 30 * time.Millisecond
 
 // wasBorn reports whether brief was born, and waits for its end.
