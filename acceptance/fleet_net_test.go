@@ -30,6 +30,22 @@ func (s *site) without(c *machine) (heal func()) {
 	return c.Rejoin
 }
 
+// absent isolates a controller until what is deleted meanwhile leaves no trace: the
+// channel of a peer that is started anew.
+func (s *site) absent(c *machine) (heal func()) {
+	s.t.Helper()
+	until := time.Now()
+	if soak() {
+		until = until.Add(75 * time.Second)
+	}
+	rejoin := s.without(c)
+	s.peers[0].killPeerd(nil)
+	return func() {
+		c.waitFor("it has been away long enough", func() bool { return time.Now().After(until) })
+		rejoin()
+	}
+}
+
 // unheard has the others not reach a controller, or it not reach them, and waits
 // until it has sent its peers to them.
 func (s *site) unheard(c *machine, sends bool) (heal func()) {
@@ -92,6 +108,7 @@ var troubles = [][]trouble{
 		{"the primary's controller, from all", true, func(s *site, p *machine) func() { return isolated(s.controllerOf(p)) }},
 		{"the primary's controller, from the other ones", true, func(s *site, p *machine) func() { return fromTheOthers(s, s.controllerOf(p)) }},
 		{"another controller, from all", false, func(s *site, p *machine) func() { return s.without(s.others(s.controllerOf(p))[0]) }},
+		{"another controller, for long", false, func(s *site, p *machine) func() { return s.absent(s.others(s.controllerOf(p))[0]) }},
 		{"the primary's controller to the other ones", true, func(s *site, p *machine) func() { return s.oneWay(s.controllerOf(p), true) }},
 		{"the other ones to the primary's controller", true, func(s *site, p *machine) func() { return s.oneWay(s.controllerOf(p), false) }},
 		{"the primary's controller, flapping", false, func(s *site, p *machine) func() { return s.flap(s.controllerOf(p)) }},

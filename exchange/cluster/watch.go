@@ -19,8 +19,12 @@ const (
 	rewatch   = 250 * time.Millisecond
 )
 
-// askWithin bounds how long the bucket's leader is asked what is new.
-const askWithin = 500 * time.Millisecond
+// Bounds of asking the bucket's leader: what is new, when nothing comes; and when it
+// was last asked, beyond which deletions may have been missed, whose markers expire.
+const (
+	askWithin   = 500 * time.Millisecond
+	askAnewFrom = markerTTL / 2
+)
 
 // watcher is one Watch of a bucket. It survives the loss of what it follows: it
 // reads all keys again, and tells what has changed meanwhile. What it follows is
@@ -32,7 +36,9 @@ type watcher struct {
 	to      func(Entry)
 	known   map[string]uint64 // revisions of the keys that are there
 	upTo    uint64            // revision up to which all is known: what comes of it again is no news
-	ready   bool
+	asked   time.Time         // when the leader last said that there is nothing after it, by the wall clock
+	whole   bool              // complete was called since it follows what it follows
+	ready   bool              // and ever
 }
 
 // Watch implements Bucket.
@@ -48,7 +54,7 @@ func (b *natsBucket) Watch(ctx context.Context, prefix string, f func(Entry)) er
 			return err
 		}
 		if w.ready {
-			w.catchUp(ctx, nil)
+			_ = w.catchUp(ctx, askWithin)
 		}
 		if pauseFor(ctx, rewatch) != nil {
 			return nil
@@ -62,6 +68,7 @@ var errLost = errors.New("a message was lost on its way")
 // follow tells of the keys until ctx ends or what it follows is lost. The bucket
 // sends to this subscription, no faster than it is read.
 func (w *watcher) follow(ctx context.Context) error {
+	w.whole = false
 	opening, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	inbox := nats.NewInbox()
@@ -79,30 +86,24 @@ func (w *watcher) follow(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	info := c.CachedInfo()
-	if info.NumPending == 0 && info.Delivered.Consumer == 0 {
-		if err := w.complete(ctx, nil); err != nil {
+	if info := c.CachedInfo(); info.NumPending == 0 && info.Delivered.Consumer == 0 {
+		if err := w.complete(ctx); err != nil {
 			return err
 		}
-		return w.read(ctx, sub, nil)
 	}
-	return w.read(ctx, sub, make(map[string]bool))
+	return w.read(ctx, sub)
 }
 
-// read first reads what is there, which is what all is for, and then what comes.
-func (w *watcher) read(ctx context.Context, sub *nats.Subscription, all map[string]bool) error {
+// read reads what is there, and then what comes.
+func (w *watcher) read(ctx context.Context, sub *nats.Subscription) error {
 	for next := uint64(1); ; {
 		m, err := nextMessage(ctx, sub)
 		if err != nil {
 			return err
 		}
 		if m.Header.Get("Status") != "" {
-			idle, err := control(m, next-1)
-			if err != nil {
+			if err := w.control(ctx, m, next-1); err != nil {
 				return err
-			}
-			if idle {
-				w.catchUp(ctx, all)
 			}
 			continue
 		}
@@ -111,38 +112,12 @@ func (w *watcher) read(ctx context.Context, sub *nats.Subscription, all map[stri
 			return errors.Join(err, errLost)
 		}
 		next++
-		w.take(w.entry(m.Subject, m.Header, m.Data, at.Sequence.Stream), all)
-		if all != nil && at.NumPending == 0 {
-			if err := w.complete(ctx, all); err != nil {
+		w.take(w.entry(m.Subject, m.Header, m.Data, at.Sequence.Stream))
+		if !w.whole && at.NumPending == 0 {
+			if err := w.complete(ctx); err != nil {
 				return err
 			}
-			all = nil
 		}
-	}
-}
-
-// take takes in what comes next in the order of revisions.
-func (w *watcher) take(e Entry, all map[string]bool) {
-	if !e.Deleted && all != nil {
-		all[e.Key] = true
-	}
-	if e.Revision > w.upTo {
-		w.upTo = e.Revision
-		w.tell(e)
-	}
-}
-
-// catchUp reads what the bucket's leader has after what is known. While there is
-// no leader there is nothing new either.
-func (w *watcher) catchUp(ctx context.Context, all map[string]bool) {
-	ctx, cancel := context.WithTimeout(ctx, askWithin)
-	defer cancel()
-	for {
-		m, err := w.b.stream.GetMsg(ctx, w.upTo+1, jetstream.WithGetMsgSubject(w.pattern))
-		if err != nil { // there is nothing, or it is asked again with the next heartbeat
-			return
-		}
-		w.take(w.entry(m.Subject, m.Header, m.Data, m.Sequence), all)
 	}
 }
 
@@ -154,19 +129,48 @@ func nextMessage(ctx context.Context, sub *nats.Subscription) (*nats.Msg, error)
 }
 
 // control answers what is no message: a heartbeat, which tells the number of the
-// last message, or the question whether this side keeps up. It is idle if there was
-// nothing to send.
-func control(m *nats.Msg, last uint64) (idle bool, err error) {
+// last message, or the question whether this side keeps up.
+func (w *watcher) control(ctx context.Context, m *nats.Msg, last uint64) error {
 	if to := m.Header.Get("Nats-Consumer-Stalled"); to != "" {
 		m.Reply = to
 	}
 	if m.Reply != "" {
-		return false, m.Respond(nil)
+		return m.Respond(nil)
 	}
 	if sent := m.Header.Get("Nats-Last-Consumer"); sent != "" && sent != strconv.FormatUint(last, 10) {
-		return false, errLost
+		return errLost
 	}
-	return true, nil
+	if since := time.Since(w.asked); !w.whole || since < 0 || since > askAnewFrom {
+		return w.complete(ctx)
+	}
+	_ = w.catchUp(ctx, askWithin) // else with the next heartbeat
+	return nil
+}
+
+// take takes in what comes next in the order of revisions.
+func (w *watcher) take(e Entry) {
+	if e.Revision > w.upTo {
+		w.upTo = e.Revision
+		w.tell(e)
+	}
+}
+
+// catchUp reads what the bucket's leader has after what is known. While there is
+// no leader there is nothing new either.
+func (w *watcher) catchUp(ctx context.Context, within time.Duration) error {
+	ctx, cancel := context.WithTimeout(ctx, within)
+	defer cancel()
+	for {
+		m, err := w.b.stream.GetMsg(ctx, w.upTo+1, jetstream.WithGetMsgSubject(w.pattern))
+		switch {
+		case errors.Is(err, jetstream.ErrMsgNotFound):
+			w.asked = time.Now().Round(0)
+			return nil
+		case err != nil:
+			return err
+		}
+		w.take(w.entry(m.Subject, m.Header, m.Data, m.Sequence))
+	}
 }
 
 // tell passes on what is news.
@@ -182,24 +186,25 @@ func (w *watcher) tell(e Entry) {
 	w.to(e)
 }
 
-// complete tells of the keys that went while nobody looked. What was read comes
-// from one node, which may be behind: of each key that seems to have gone the
-// bucket itself is asked. The first time it tells that all has been read.
-func (w *watcher) complete(ctx context.Context, all map[string]bool) error {
+// complete tells of what the copy that is followed may not know yet: what the
+// leader has besides, and which keys have gone. A marker may tell of those no
+// longer, so all are looked for. The first time it tells that all has been read.
+func (w *watcher) complete(ctx context.Context) error {
+	if err := w.catchUp(ctx, askTimeout); err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	info, err := w.b.stream.Info(ctx, jetstream.WithSubjectFilter(w.pattern))
+	if err != nil {
+		return err
+	}
 	for key, known := range w.known {
-		if all[key] {
-			continue
-		}
-		e, err := w.b.Get(ctx, key)
-		switch {
-		case errors.Is(err, ErrNotFound):
+		if _, there := info.State.Subjects[w.b.subject+encodeKey(key)]; !there && known <= info.State.LastSeq {
 			w.tell(Entry{Key: key, Revision: known + 1, Deleted: true})
-		case err != nil:
-			return err
-		default:
-			w.tell(e)
 		}
 	}
+	w.whole = true
 	if !w.ready {
 		w.ready = true
 		w.to(Entry{Ready: true})
