@@ -22,6 +22,11 @@ const askAgain = time.Minute
 // maxBackoff is the longest pause between two attempts to reach a controller.
 const maxBackoff = 5 * time.Second
 
+// helloTimeout is how long a controller has to take a peer in, twice: until there
+// is a connection, and until HELLO is answered. One that is stopped or hangs still
+// takes connections and says no more; the next one may be well.
+const helloTimeout = 15 * time.Second
+
 // fleetSocket has both ends of a fleet's connection notice within 8 s that the
 // other one is not there.
 var fleetSocket = websocket.Options{PingInterval: 3 * time.Second, PongTimeout: 5 * time.Second}
@@ -119,7 +124,7 @@ func (p *Peer) connectorOptions(m membership) exchange.ConnectorOptions {
 		Observe:   p.observeConnector,
 		// A fleet is whole again soon after the network is: what a peer that asks
 		// every few seconds costs a controller is little.
-		MaxBackoff: maxBackoff,
+		MaxBackoff: maxBackoff, HelloTimeout: helloTimeout,
 	}
 }
 

@@ -5,9 +5,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/coder/websocket"
 )
@@ -34,8 +36,9 @@ type DialOptions struct {
 }
 
 // Dial connects to the controller at endpoint, an http or https URL whose path,
-// if any, is the controller's prefix. ctx bounds the connecting only. A refused
-// upgrade is a *StatusError.
+// if any, is the controller's prefix. ctx bounds the connecting only, of which a
+// host that does not answer at all takes five seconds. A refused upgrade is a
+// *StatusError.
 func Dial(ctx context.Context, endpoint string, o DialOptions) (*Conn, error) {
 	target, err := URL(endpoint)
 	if err != nil {
@@ -96,6 +99,13 @@ func (e *StatusError) Error() string {
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
+// connectTimeout is how long a host has to take a connection. The kernel does that
+// for it, however busy it is; one that has gone without a word never answers, and
+// another controller could be asked meanwhile.
+const connectTimeout = 5 * time.Second
+
+var reach = net.Dialer{Timeout: connectTimeout}
+
 func newTransport(o DialOptions, target *url.URL) *http.Transport {
 	conf := o.TLS.Clone()
 	if conf == nil {
@@ -104,7 +114,7 @@ func newTransport(o DialOptions, target *url.URL) *http.Transport {
 	if conf.MinVersion == 0 {
 		conf.MinVersion = tls.VersionTLS13
 	}
-	t := &http.Transport{TLSClientConfig: conf}
+	t := &http.Transport{TLSClientConfig: conf, DialContext: reach.DialContext}
 	switch {
 	case o.Proxy == nil:
 	case target.Scheme == "http":

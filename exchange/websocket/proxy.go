@@ -19,11 +19,10 @@ func tunnelDialer(proxy func(*http.Request) (*url.URL, error), target *url.URL) 
 		if err != nil {
 			return nil, fmt.Errorf("cannot choose a proxy: %w", err)
 		}
-		var d net.Dialer
 		if via == nil {
-			return d.DialContext(ctx, network, address)
+			return reach.DialContext(ctx, network, address)
 		}
-		conn, err := d.DialContext(ctx, "tcp", proxyAddress(via))
+		conn, err := reach.DialContext(ctx, "tcp", proxyAddress(via))
 		if err != nil {
 			return nil, fmt.Errorf("cannot reach the proxy: %w", err)
 		}
