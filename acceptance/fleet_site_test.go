@@ -97,7 +97,7 @@ func (s *site) ccpc(m *machine, args ...string) result {
 }
 
 // whole waits until each controller sees every peer once, and one of them as the
-// primary, which acts.
+// primary, which acts, and no controller's copy of what they share lags behind.
 func (s *site) whole() {
 	s.t.Helper()
 	s.took("every controller sees the same fleet", func() bool {
@@ -109,8 +109,24 @@ func (s *site) whole() {
 			}
 			primaries = append(primaries, primary)
 		}
-		return len(slices.Compact(primaries)) == 1 && s.acts(primaries[0])
+		return len(slices.Compact(primaries)) == 1 && s.acts(primaries[0]) && s.current()
 	})
+}
+
+// current tells whether every bucket has a leader whose copies are current, which
+// only the leader itself knows.
+func (s *site) current() bool {
+	all, led := 0, 0
+	for _, m := range s.controllers {
+		buckets := m.status().Controller.Cluster.Buckets
+		all = max(all, len(buckets))
+		for _, b := range buckets {
+			if b.Leader == m.Name() && len(b.Behind) == 0 {
+				led++
+			}
+		}
+	}
+	return led == all
 }
 
 // seen are the peers that a controller sees, each once, and the primary; none if

@@ -75,3 +75,25 @@ func TestTargetsComeBackAfterARestart(t *testing.T) {
 		second.stop()
 	})
 }
+
+// TestAChannelThatHasGoneIsNotElected by a node that has yet to see that it has.
+func TestAChannelThatHasGoneIsNotElected(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		fleet := cluster.NewMemory()
+		on := func(name string) *node { return run(t, func(o *Options) { o.Engine = fleet.Engine(name) }) }
+		one, two := on("one"), on("two")
+		synctest.Wait()
+		one.registry.put(entry{Channel: Channel{ID: "gone", Target: "t", Active: true, Node: "two"}})
+		synctest.Wait()
+		if n := one.told(PrimaryElected); n != 0 {
+			t.Errorf("elected %d times", n)
+		}
+		p := two.join("t", "p", nil)
+		synctest.Wait()
+		if !p.isPrimary() {
+			t.Error("nobody is primary")
+		}
+		two.stop()
+		one.stop()
+	})
+}

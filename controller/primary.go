@@ -161,6 +161,9 @@ func (c *Controller) appoint(ctx context.Context, target, channel string, after 
 		return nil // it has gone meanwhile, which has marked the target
 	}
 	p := primary{Channel: ch.ID, Node: ch.Node, Connector: ch.Connector}
+	if err := c.remains(ctx, p); err != nil {
+		return err
+	}
 	revision, err := c.store.appoint(ctx, target, p, after)
 	switch {
 	case errors.Is(err, cluster.ErrConflict): // somebody was faster: the watch will tell
@@ -172,6 +175,20 @@ func (c *Controller) appoint(ctx context.Context, target, channel string, after 
 	c.registry.setPrimary(target, p)
 	c.event(Event{Kind: PrimaryElected, Target: target, Channel: ch.ID, Term: revision})
 	return nil
+}
+
+// remains asks the engine whether a channel that is to be primary is still there: of
+// another node's the view may not know yet that it has gone, and those who do know
+// would undo it. Then the target is looked at again a while later.
+func (c *Controller) remains(ctx context.Context, p primary) error {
+	if p.Node == c.node {
+		return nil
+	}
+	there, err := c.store.exists(ctx, p)
+	if err == nil && !there {
+		err = fmt.Errorf("channel %s of node %s has gone, which this node has yet to see", p.Channel, p.Node)
+	}
+	return err
 }
 
 // tell has a channel know whether it is primary. It does not wait; of several
