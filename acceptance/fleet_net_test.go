@@ -40,10 +40,7 @@ func (s *site) absent(c *machine) (heal func()) {
 	}
 	rejoin := s.without(c)
 	s.peers[0].killPeerd(nil)
-	return func() {
-		c.waitFor("it has been away long enough", func() bool { return time.Now().After(until) })
-		rejoin()
-	}
+	return func() { <-time.After(time.Until(until)); rejoin() }
 }
 
 // unheard has the others not reach a controller, or it not reach them, and waits
