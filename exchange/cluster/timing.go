@@ -23,5 +23,5 @@ var minElectionTimeout, maxElectionTimeout, hbInterval, lostQuorumInterval, lost
 
 func init() {
 	minElectionTimeout, maxElectionTimeout, hbInterval = 2*time.Second, 3*time.Second, 500*time.Millisecond
-	lostQuorumInterval, lostQuorumCheck = 2*time.Second, 500*time.Millisecond
+	lostQuorumInterval, lostQuorumCheck = 1500*time.Millisecond, 250*time.Millisecond
 }

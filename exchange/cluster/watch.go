@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"math"
 	"strconv"
 	"time"
 
@@ -19,11 +20,14 @@ const (
 	rewatch   = 250 * time.Millisecond
 )
 
-// Bounds of asking the bucket's leader: what is new, when nothing comes; and when it
-// was last asked, beyond which deletions may have been missed, whose markers expire.
+// Times of asking the bucket's leader.
 const (
-	askWithin   = 500 * time.Millisecond
-	askAnewFrom = markerTTL / 2
+	askWithin = 500 * time.Millisecond // what is new, when nothing comes
+	askEach   = 50 * time.Microsecond  // more for each key, if for all of them
+	// After that long without an answer deletions may have been missed, whose markers
+	// expire. And a leader that was paused or cut off may not know yet that it is
+	// none: so after that long all keys are looked at once more.
+	askAnew = markerTTL / 2
 )
 
 // watcher is one Watch of a bucket. It survives the loss of what it follows: it
@@ -36,10 +40,14 @@ type watcher struct {
 	to      func(Entry)
 	known   map[string]uint64 // revisions of the keys that are there
 	upTo    uint64            // revision up to which all is known: what comes of it again is no news
-	asked   time.Time         // when the leader last said that there is nothing after it, by the wall clock
-	whole   bool              // complete was called since it follows what it follows
-	ready   bool              // and ever
+	asked   time.Time         // when the leader last had nothing after it, by the wall clock
+	looks   int               // how often all keys are to be looked at, since it follows something else or heard nothing
+	looked  time.Time         // when they were, by the wall clock
+	ready   bool
 }
+
+// looksAnew is how often all keys are looked at after a loss.
+const looksAnew = 2
 
 // Watch implements Bucket.
 func (b *natsBucket) Watch(ctx context.Context, prefix string, f func(Entry)) error {
@@ -54,7 +62,7 @@ func (b *natsBucket) Watch(ctx context.Context, prefix string, f func(Entry)) er
 			return err
 		}
 		if w.ready {
-			_ = w.catchUp(ctx, askWithin)
+			w.askNew(ctx)
 		}
 		if pauseFor(ctx, rewatch) != nil {
 			return nil
@@ -62,13 +70,16 @@ func (b *natsBucket) Watch(ctx context.Context, prefix string, f func(Entry)) er
 	}
 }
 
-// errLost is why a watch begins anew.
-var errLost = errors.New("a message was lost on its way")
+// Why a watch begins anew.
+var (
+	errLost     = errors.New("a message was lost on its way")
+	errNoLeader = errors.New("the bucket has no leader, or not that one any more")
+)
 
 // follow tells of the keys until ctx ends or what it follows is lost. The bucket
 // sends to this subscription, no faster than it is read.
 func (w *watcher) follow(ctx context.Context) error {
-	w.whole = false
+	w.looks = looksAnew
 	opening, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
 	inbox := nats.NewInbox()
@@ -113,7 +124,7 @@ func (w *watcher) read(ctx context.Context, sub *nats.Subscription) error {
 		}
 		next++
 		w.take(w.entry(m.Subject, m.Header, m.Data, at.Sequence.Stream))
-		if !w.whole && at.NumPending == 0 {
+		if w.looks == looksAnew && at.NumPending == 0 {
 			if err := w.complete(ctx); err != nil {
 				return err
 			}
@@ -140,11 +151,20 @@ func (w *watcher) control(ctx context.Context, m *nats.Msg, last uint64) error {
 	if sent := m.Header.Get("Nats-Last-Consumer"); sent != "" && sent != strconv.FormatUint(last, 10) {
 		return errLost
 	}
-	if since := time.Since(w.asked); !w.whole || since < 0 || since > askAnewFrom {
+	if passed(w.asked) && w.looks < looksAnew {
+		w.looks = looksAnew
+	}
+	if w.looks == looksAnew || w.looks > 0 && passed(w.looked) {
 		return w.complete(ctx)
 	}
-	_ = w.catchUp(ctx, askWithin) // else with the next heartbeat
+	w.askNew(ctx)
 	return nil
+}
+
+// passed tells whether a time is long ago, or the clock was set back.
+func passed(at time.Time) bool {
+	since := time.Since(at)
+	return since < 0 || since > askAnew
 }
 
 // take takes in what comes next in the order of revisions.
@@ -155,13 +175,20 @@ func (w *watcher) take(e Entry) {
 	}
 }
 
-// catchUp reads what the bucket's leader has after what is known. While there is
-// no leader there is nothing new either.
-func (w *watcher) catchUp(ctx context.Context, within time.Duration) error {
-	ctx, cancel := context.WithTimeout(ctx, within)
+// askNew reads what the leader has after what is known, or some of it. While there
+// is no leader there is nothing new either.
+func (w *watcher) askNew(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, askWithin)
 	defer cancel()
-	for {
-		m, err := w.b.stream.GetMsg(ctx, w.upTo+1, jetstream.WithGetMsgSubject(w.pattern))
+	_ = w.catchUp(ctx, math.MaxUint64) // the rest, or all, with the next heartbeat
+}
+
+// catchUp reads from the bucket's leader up to a revision.
+func (w *watcher) catchUp(ctx context.Context, to uint64) error {
+	for w.upTo < to {
+		once, cancel := context.WithTimeout(ctx, askTimeout)
+		m, err := w.b.stream.GetMsg(once, w.upTo+1, jetstream.WithGetMsgSubject(w.pattern))
+		cancel()
 		switch {
 		case errors.Is(err, jetstream.ErrMsgNotFound):
 			w.asked = time.Now().Round(0)
@@ -171,6 +198,7 @@ func (w *watcher) catchUp(ctx context.Context, within time.Duration) error {
 		}
 		w.take(w.entry(m.Subject, m.Header, m.Data, m.Sequence))
 	}
+	return nil
 }
 
 // tell passes on what is news.
@@ -190,21 +218,31 @@ func (w *watcher) tell(e Entry) {
 // leader has besides, and which keys have gone. A marker may tell of those no
 // longer, so all are looked for. The first time it tells that all has been read.
 func (w *watcher) complete(ctx context.Context) error {
-	if err := w.catchUp(ctx, askTimeout); err != nil {
+	timed, cancel := context.WithTimeout(ctx, askTimeout+time.Duration(len(w.known))*askEach)
+	info, err := w.b.stream.Info(timed, jetstream.WithSubjectFilter(w.pattern))
+	cancel()
+	switch {
+	case err != nil:
 		return err
+	case info.State.LastSeq < w.upTo, info.Cluster != nil && info.Cluster.Leader == "":
+		return errNoLeader
 	}
-	ctx, cancel := context.WithTimeout(ctx, askTimeout)
-	defer cancel()
-	info, err := w.b.stream.Info(ctx, jetstream.WithSubjectFilter(w.pattern))
-	if err != nil {
+	if err := w.catchUp(ctx, info.State.LastSeq); err != nil {
 		return err
 	}
 	for key, known := range w.known {
-		if _, there := info.State.Subjects[w.b.subject+encodeKey(key)]; !there && known <= info.State.LastSeq {
-			w.tell(Entry{Key: key, Revision: known + 1, Deleted: true})
+		if _, there := info.State.Subjects[w.b.subject+encodeKey(key)]; there || known > info.State.LastSeq {
+			continue
+		}
+		// A long list is not of one moment.
+		switch _, err := w.b.Get(ctx, key); {
+		case errors.Is(err, ErrNotFound):
+			w.tell(Entry{Key: key, Revision: max(known+1, info.State.LastSeq), Deleted: true})
+		case err != nil:
+			return err
 		}
 	}
-	w.whole = true
+	w.looks, w.looked, w.asked = w.looks-1, time.Now().Round(0), time.Now().Round(0)
 	if !w.ready {
 		w.ready = true
 		w.to(Entry{Ready: true})

@@ -78,23 +78,35 @@ func TestAWatchOfACopyThatLagsBehind(t *testing.T) {
 	w.take(Entry{Key: "gone", Value: []byte("1"), Revision: gone})
 	w.take(Entry{Key: "stays", Value: []byte("2"), Revision: changed})
 	put(t, b, "last", "1", 0)
-	if err := w.catchUp(t.Context(), patient); err != nil {
-		t.Fatal(err)
-	}
+	w.askNew(t.Context())
 	expect(t, told, "last=1")
 }
 
 // TestAWatchThatWasCutOff hears of a copy that nobody else has reached for longer
-// than the leader remembers what was deleted.
+// than the leader remembers what was deleted, or of one whose leader was none when
+// it was asked.
 func TestAWatchThatWasCutOff(t *testing.T) {
 	b := bucket(t, openNATS(t, t.TempDir()), BucketOptions{}).(*natsBucket)
 	revision := put(t, b, "there", "1", 0)
-	for _, asked := range []time.Time{time.Now().Add(-markerTTL), time.Now().Add(markerTTL)} {
+	now := time.Now().Round(0)
+	for name, c := range map[string]struct {
+		asked, looked time.Time
+		looks         int
+	}{
+		"for long":                {now.Add(-markerTTL), now.Add(-markerTTL), 0},
+		"and its clock was set":   {now.Add(markerTTL), now.Add(-markerTTL), 0},
+		"and looked not long ago": {now.Add(-markerTTL), now, 1},
+		"and asked a stale one":   {now, now.Add(-markerTTL), 1},
+	} {
 		w, told := following(b, map[string]uint64{"there": revision, "gone": revision}, revision)
-		w.whole, w.ready, w.asked = true, true, asked.Round(0)
-		if err := w.control(t.Context(), &nats.Msg{Header: nats.Header{"Status": {"100"}}}, 0); err != nil {
-			t.Fatal(err)
+		w.ready, w.asked, w.looked, w.looks = true, c.asked, c.looked, c.looks
+		heartbeat := &nats.Msg{Header: nats.Header{"Status": {"100"}}}
+		if err := w.control(t.Context(), heartbeat, 0); err != nil {
+			t.Fatal(name, err)
 		}
 		expect(t, told, "-gone")
+		if w.upTo = revision + 1; w.complete(t.Context()) == nil {
+			t.Errorf("%s: it believes a leader that is behind", name)
+		}
 	}
 }

@@ -37,7 +37,7 @@ type DialOptions struct {
 
 // Dial connects to the controller at endpoint, an http or https URL whose path,
 // if any, is the controller's prefix. ctx bounds the connecting only, of which a
-// host that does not answer at all takes five seconds. A refused upgrade is a
+// address that does not answer at all takes five seconds. A refused upgrade is a
 // *StatusError.
 func Dial(ctx context.Context, endpoint string, o DialOptions) (*Conn, error) {
 	target, err := URL(endpoint)
@@ -99,12 +99,30 @@ func (e *StatusError) Error() string {
 
 func noRedirect(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 
-// connectTimeout is how long a host has to take a connection. The kernel does that
-// for it, however busy it is; one that has gone without a word never answers, and
-// another controller could be asked meanwhile.
+// connectTimeout is how long an address has to take a connection. The kernel does
+// that for a controller, however busy it is; a host that has gone without a word
+// never answers, and another one could be asked meanwhile.
 const connectTimeout = 5 * time.Second
 
-var reach = net.Dialer{Timeout: connectTimeout}
+// reach dials the addresses of a host one after the other. To find them is bounded
+// by ctx only: with several name servers it may take longer.
+func reach(ctx context.Context, network, address string) (conn net.Conn, err error) {
+	host, port, err := net.SplitHostPort(address)
+	if err != nil {
+		return nil, err
+	}
+	all, err := net.DefaultResolver.LookupHost(ctx, host)
+	if err != nil {
+		return nil, err
+	}
+	d := net.Dialer{Timeout: connectTimeout}
+	for _, ip := range all {
+		if conn, err = d.DialContext(ctx, network, net.JoinHostPort(ip, port)); err == nil {
+			return conn, nil
+		}
+	}
+	return nil, err
+}
 
 func newTransport(o DialOptions, target *url.URL) *http.Transport {
 	conf := o.TLS.Clone()
@@ -114,7 +132,7 @@ func newTransport(o DialOptions, target *url.URL) *http.Transport {
 	if conf.MinVersion == 0 {
 		conf.MinVersion = tls.VersionTLS13
 	}
-	t := &http.Transport{TLSClientConfig: conf, DialContext: reach.DialContext}
+	t := &http.Transport{TLSClientConfig: conf, DialContext: reach}
 	switch {
 	case o.Proxy == nil:
 	case target.Scheme == "http":

@@ -20,9 +20,9 @@ func tunnelDialer(proxy func(*http.Request) (*url.URL, error), target *url.URL) 
 			return nil, fmt.Errorf("cannot choose a proxy: %w", err)
 		}
 		if via == nil {
-			return reach.DialContext(ctx, network, address)
+			return reach(ctx, network, address)
 		}
-		conn, err := reach.DialContext(ctx, "tcp", proxyAddress(via))
+		conn, err := reach(ctx, "tcp", proxyAddress(via))
 		if err != nil {
 			return nil, fmt.Errorf("cannot reach the proxy: %w", err)
 		}
