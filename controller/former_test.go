@@ -97,3 +97,18 @@ func TestAChannelThatHasGoneIsNotElected(t *testing.T) {
 		one.stop()
 	})
 }
+
+// TestARecordThatHasGoneUnseen was written by this node and taken out by another,
+// and the watch, cut off meanwhile, can tell of neither.
+func TestARecordThatHasGoneUnseen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n := run(t, nil)
+		n.registry.setPrimary("t", primary{Channel: "gone", Node: "one", revision: 7})
+		p := n.join("t", "p", nil)
+		synctest.Wait()
+		if !p.isPrimary() {
+			t.Error("nobody is primary")
+		}
+		n.stop()
+	})
+}

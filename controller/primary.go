@@ -119,7 +119,7 @@ func (c *Controller) vacate(ctx context.Context, target string, p primary) error
 	}
 	err := c.store.vacate(ctx, target, p.revision)
 	if errors.Is(err, cluster.ErrConflict) { // somebody was faster: the watch will tell
-		return nil
+		return c.dropUnseen(ctx, target, p.revision)
 	}
 	if err == nil {
 		c.registry.dropPrimary(target, p.revision)
@@ -167,7 +167,7 @@ func (c *Controller) appoint(ctx context.Context, target, channel string, after 
 	revision, err := c.store.appoint(ctx, target, p, after)
 	switch {
 	case errors.Is(err, cluster.ErrConflict): // somebody was faster: the watch will tell
-		return nil
+		return c.dropUnseen(ctx, target, after)
 	case err != nil:
 		return err
 	}
@@ -175,6 +175,17 @@ func (c *Controller) appoint(ctx context.Context, target, channel string, after 
 	c.registry.setPrimary(target, p)
 	c.event(Event{Kind: PrimaryElected, Target: target, Channel: ch.ID, Term: revision})
 	return nil
+}
+
+// dropUnseen drops a record that is no longer there. The watch tells of that, unless
+// it never knew of a record that this node has written itself.
+func (c *Controller) dropUnseen(ctx context.Context, target string, revision uint64) error {
+	_, err := c.store.primaries.Get(ctx, target)
+	if errors.Is(err, cluster.ErrNotFound) {
+		c.registry.dropPrimary(target, revision)
+		return nil
+	}
+	return err
 }
 
 // remains asks the engine whether a channel that is to be primary is still there: of
