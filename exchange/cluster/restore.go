@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"time"
 
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
@@ -20,6 +21,10 @@ const (
 	pendingFile  = "pending.snapshot"
 	restoredFile = "restored.snapshot"
 )
+
+// chunkAgain is after how long a chunk is sent again that nobody has seen; who
+// restores a stream waits 5 s for each.
+const chunkAgain = 20 * time.Millisecond
 
 // restoredKey is which snapshot a stream was restored from.
 const restoredKey = "peerd-restored"
@@ -100,7 +105,10 @@ func (e *NATS) unpack(ctx context.Context, id string, d described, body io.Reade
 	if err := json.Unmarshal(d.State, &state); err != nil {
 		return err
 	}
-	stream, err := e.js.Stream(ctx, name)
+	// While a stream is being restored, or its restoring given up, nobody may answer.
+	asked, cancel := context.WithTimeout(ctx, askTimeout)
+	stream, err := e.js.Stream(asked, name)
+	cancel()
 	switch {
 	case errors.Is(err, jetstream.ErrStreamNotFound):
 	case err != nil:
@@ -138,14 +146,30 @@ func (e *NATS) send(ctx context.Context, d described, body io.Reader) error {
 		if err != nil && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, io.EOF) {
 			return err
 		}
-		timed, cancel := context.WithTimeout(ctx, snapshotStall)
-		answer, err := e.conn.RequestWithContext(timed, to.DeliverSubject, chunk[:n])
-		cancel()
-		if err == nil && len(answer.Data) > 0 {
-			err = apiAnswer(answer.Data, &struct{}{})
-		}
-		if err != nil || last {
+		if err := e.sendChunk(ctx, to.DeliverSubject, chunk[:n]); err != nil || last {
 			return err
+		}
+	}
+}
+
+// sendChunk sends a chunk until somebody takes it: where to may be known before it
+// is known who is there.
+func (e *NATS) sendChunk(ctx context.Context, to string, chunk []byte) error {
+	ctx, cancel := context.WithTimeout(ctx, snapshotStall)
+	defer cancel()
+	for {
+		answer, err := e.conn.RequestWithContext(ctx, to, chunk)
+		switch {
+		case unanswered(err):
+			if err := pauseFor(ctx, chunkAgain); err != nil {
+				return err
+			}
+		case err != nil:
+			return err
+		case len(answer.Data) > 0:
+			return apiAnswer(answer.Data, &struct{}{})
+		default:
+			return nil
 		}
 	}
 }
