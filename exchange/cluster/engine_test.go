@@ -78,6 +78,20 @@ func TestOneOfManyWins(t *testing.T) {
 	})
 }
 
+// asText passes on what a Watch tells in words.
+func asText(told chan<- string) func(Entry) {
+	return func(e Entry) {
+		switch {
+		case e.Ready:
+			told <- "ready"
+		case e.Deleted:
+			told <- "-" + e.Key
+		default:
+			told <- e.Key + "=" + string(e.Value)
+		}
+	}
+}
+
 // watching collects what a Watch tells until it is stopped.
 func watching(t *testing.T, b Bucket, prefix string) <-chan string {
 	t.Helper()
@@ -85,16 +99,7 @@ func watching(t *testing.T, b Bucket, prefix string) <-chan string {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
 	wg.Go(func() {
-		err := b.Watch(ctx, prefix, func(e Entry) {
-			switch {
-			case e.Ready:
-				told <- "ready"
-			case e.Deleted:
-				told <- "-" + e.Key
-			default:
-				told <- e.Key + "=" + string(e.Value)
-			}
-		})
+		err := b.Watch(ctx, prefix, asText(told))
 		if err != nil {
 			t.Errorf("Watch: %v", err)
 		}

@@ -11,16 +11,7 @@ import (
 // following is a watch of a bucket, without what it follows, and what it tells.
 func following(b *natsBucket, known map[string]uint64, upTo uint64) (w *watcher, told chan string) {
 	told = make(chan string, 10)
-	return &watcher{b: b, pattern: b.subject + ">", known: known, upTo: upTo, to: func(e Entry) {
-		switch {
-		case e.Ready:
-			told <- "ready"
-		case e.Deleted:
-			told <- "-" + e.Key
-		default:
-			told <- e.Key + "=" + string(e.Value)
-		}
-	}}, told
+	return &watcher{b: b, pattern: b.subject + ">", known: known, upTo: upTo, to: asText(told)}, told
 }
 
 // TestAWatchThatBeginsAnew reads from a node that may be behind: what is missing
